@@ -1,0 +1,18 @@
+import type { JobEvent } from '../domain/job/events.ts';
+import type { EventMetadata } from '../domain/metadata.ts';
+import type { QueueEvent } from '../domain/queue/events.ts';
+import type { Position } from './ports.ts';
+
+interface Recorded {
+  readonly stream: string;
+  readonly revision: number;
+  readonly position: Position;
+  readonly recordedAt: number;
+  readonly tenantId: string;
+  readonly metadata: EventMetadata;
+}
+
+/** A log entry whose stream and event are understood. Readers that left the content out see empty payloads. */
+export type DecodedEvent =
+  | (Recorded & { readonly aggregate: 'job'; readonly jobId: string; readonly event: JobEvent })
+  | (Recorded & { readonly aggregate: 'queue'; readonly queue: string; readonly event: QueueEvent });

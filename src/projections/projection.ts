@@ -1,0 +1,38 @@
+import type { PoolClient } from 'pg';
+import type { DecodedEvent } from '../commands/decoded-event.ts';
+import type { Position } from '../commands/ports.ts';
+
+export interface ProjectionTable {
+  /** Name that queries use, a view over the active version: `jobs`. */
+  readonly name: string;
+  /** `create table …` for a physical table of the given name, with its primary key, without other indexes. */
+  create(physicalName: string): string;
+  /** Secondary indexes, made once a rebuild has caught up. */
+  indexes(physicalName: string): readonly string[];
+}
+
+export interface ProjectionWrite {
+  /** Inside the transaction that also moves the checkpoint. */
+  readonly client: PoolClient;
+  /** Physical name of one of the projection's tables. */
+  table(name: string): string;
+}
+
+/**
+ * Folds the log into read-model tables. apply must be safe to repeat: every row carries the revision it reflects and
+ * only moves forward. A projection gets no way to publish, so a rebuild can't.
+ */
+export interface Projection {
+  readonly name: string;
+  /** Raised whenever a row would come out differently for the same events. */
+  readonly version: number;
+  /** Stream prefixes it reads. */
+  readonly prefixes: readonly string[];
+  readonly needsContent: boolean;
+  /** Tables that a crash of Postgres may empty; their checkpoint is emptied with them and they fill again from the log. */
+  readonly unlogged: boolean;
+  readonly tables: readonly ProjectionTable[];
+  apply(events: readonly DecodedEvent[], write: ProjectionWrite): Promise<void>;
+  /** Fills empty tables from a better start than the first event; answers the position to go on after. */
+  seed?(write: ProjectionWrite): Promise<Position>;
+}
