@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { migrate } from '../../src/adapters/postgres/migrate.ts';
+import { createPool } from '../../src/adapters/postgres/pool.ts';
 
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string;
@@ -9,13 +10,13 @@ export interface TestDatabase extends AsyncDisposable {
 
 /** A fresh, migrated database of its own for one test file or test; dropped on dispose. */
 export async function createDatabase(): Promise<TestDatabase> {
-  const server = process.env['DATABASE_URL'];
+  const server = process.env.DATABASE_URL;
   if (!server) throw new Error('DATABASE_URL is not set; test/support/postgres-server.ts should have set it');
   const name = `test_${randomBytes(8).toString('hex')}`;
   await execute(server, `create database ${name}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  const pool = new pg.Pool({ connectionString: url.href, max: 10 });
+  const pool = createPool({ connectionString: url.href, max: 10, applicationName: name });
   await migrate(pool);
   return {
     url: url.href,

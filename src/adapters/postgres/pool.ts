@@ -1,0 +1,46 @@
+import pg from 'pg';
+
+export interface PoolSettings {
+  readonly connectionString: string;
+  /** Most connections; default 10. */
+  readonly max?: number | undefined;
+  /** Shown in pg_stat_activity; default `eventzr-jobs`. */
+  readonly applicationName?: string | undefined;
+  /** The server gives up a statement after this long; default 30 s, 0 for never. */
+  readonly statementTimeoutMs?: number | undefined;
+  /** How long a caller waits for a connection; default 10 s. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Told about idle connections that broke, for example when the server restarts. */
+  readonly onError?: ((error: Error) => void) | undefined;
+}
+
+/** Everything of ours lives in this schema; SQL uses unqualified names. */
+export const SCHEMA = 'eventzr';
+
+/**
+ * A connection pool whose sessions see the schema `eventzr` first. bigint columns arrive as strings, node-postgres'
+ * default: make a BigInt of positions, and a Number only of what is known to be small. A broken idle connection is
+ * dropped and replaced; it never takes the process down.
+ */
+export function createPool(settings: PoolSettings): pg.Pool {
+  const { statementTimeoutMs = 30_000 } = settings;
+  const pool = new pg.Pool({
+    connectionString: settings.connectionString,
+    max: settings.max ?? 10,
+    application_name: settings.applicationName ?? 'eventzr-jobs',
+    connectionTimeoutMillis: settings.connectTimeoutMs ?? 10_000,
+    keepAlive: true,
+    // Settings travel in a statement, not in the start-up packet: connection poolers refuse unknown start-up options.
+    onConnect: async (client) => {
+      await client.query(prepareSession(statementTimeoutMs));
+    },
+  });
+  pool.on('error', (error) => settings.onError?.(error));
+  return pool;
+}
+
+const prepareSession = (statementTimeoutMs: number) => `
+select
+  set_config('search_path', '${SCHEMA}, public', false),
+  set_config('statement_timeout', '${Math.trunc(statementTimeoutMs)}', false),
+  set_config('idle_in_transaction_session_timeout', '60000', false)`;
