@@ -76,7 +76,7 @@ export class Handler<Command, State, Event, Reason> {
       const event = this.#codec.decode(stored);
       if (event === undefined)
         throw new Error(`${stored.stream}@${stored.revision}: unknown event ${stored.type}`);
-      state = this.#decider.evolve(state, event);
+      state = this.#decider.evolve(state, event, stored.metadata.occurredAt);
       revision = stored.revision;
     }
     return { state, revision };
@@ -112,7 +112,7 @@ export class Handler<Command, State, Event, Reason> {
           break;
         case 'accepted':
           for (const event of decision.events) {
-            state = this.#decider.evolve(state, event);
+            state = this.#decider.evolve(state, event, metadata.occurredAt);
             events.push(this.#codec.encode(event, metadata));
           }
           revision += decision.events.length;

@@ -12,7 +12,8 @@ export type Decision<Event, Reason> =
  */
 export interface Decider<Command, State, Event, Reason> {
   initial(): State;
-  evolve(state: State, event: Event): State;
+  /** `at` is when the event occurred, in milliseconds since 1970. */
+  evolve(state: State, event: Event, at: number): State;
   decide(command: Command, state: State): Decision<Event, Reason>;
 }
 

@@ -58,6 +58,8 @@ export interface JobFailed {
     readonly attempt: number;
     readonly error: JobError;
     readonly willRetry: boolean;
+    /** The service ended the attempt; absent: the worker said that it failed. */
+    readonly cause?: 'timeout' | 'deadline' | undefined;
   };
 }
 
@@ -113,6 +115,7 @@ export type DeadLetterReason = 'attempts_spent' | 'fatal_error' | 'deadline_pass
 export interface JobDeadLettered {
   readonly type: 'JobDeadLettered';
   readonly data: JobIdentity & {
+    /** The last attempt; 0 when the job never ran. */
     readonly attempt: number;
     readonly reason: DeadLetterReason;
     readonly error: JobError;

@@ -20,6 +20,16 @@ export interface Lease {
   readonly startedAt: number;
 }
 
+export type LeaseEnd =
+  | 'completed'
+  | 'failed'
+  | 'released'
+  | 'cancelled'
+  | 'expired'
+  /** Ended by the service while the worker was at it. */
+  | 'timeout'
+  | 'deadline';
+
 /** No event yet, or fenced off for ever by JobVoided. */
 export type NoJob = { readonly status: 'none' } | { readonly status: 'voided' };
 
@@ -45,6 +55,8 @@ export interface ExistingJob {
   readonly attempt: number;
   /** Present exactly while running. */
   readonly lease?: Lease | undefined;
+  /** The lease that ended last, and how: what a worker repeats about it is recognised by it. */
+  readonly lastLease?: { readonly leaseId: string; readonly ended: LeaseEnd } | undefined;
   /** Present while running and asked to stop. */
   readonly cancelRequest?: { readonly reason?: string | undefined; readonly forceAt: number } | undefined;
   readonly lastError?: JobError | undefined;
