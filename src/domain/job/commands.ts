@@ -63,6 +63,8 @@ export type JobCommand =
   | ({ readonly type: 'PurgeDeadLetter'; readonly reason: string } & At)
   | ({ readonly type: 'VoidJob'; readonly reason: string } & At);
 
+export type JobCommandOf<Type extends JobCommand['type']> = Extract<JobCommand, { readonly type: Type }>;
+
 /** Why a command on a job was refused. */
 export type JobRejection =
   /** No such job. */

@@ -23,9 +23,9 @@ export const STANDARD_STEPS_MS: readonly number[] = [1000, 5000, 30_000, 120_000
 export function retryDelayMs(policy: RetryPolicy, attempt: number, jitter: number): number | undefined {
   switch (policy.kind) {
     case 'exponential': {
-      const grown = policy.baseMs * policy.factor ** (attempt - 1);
-      // Written so that an overflow (Infinity, or NaN from 0 × Infinity) ends at the maximum.
-      const delay = grown < policy.maxMs ? grown : policy.maxMs;
+      // The bound keeps 0 × Infinity away when many attempts overflow the power.
+      const growth = Math.min(policy.factor ** (attempt - 1), Number.MAX_VALUE);
+      const delay = Math.min(policy.baseMs * growth, policy.maxMs);
       return Math.round(delay * (0.5 + jitter / 2));
     }
     case 'fixed':
