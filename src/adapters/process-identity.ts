@@ -7,13 +7,14 @@ const run = promisify(execFile);
 /** The start-time field of /proc/PID/stat, counted behind the command name (which may contain anything). */
 const START_TIME_AFTER_NAME = 19;
 
-/** Tells a process from a later one with the same number; undefined: no such process. */
+/** Tells a process from a later one with the same number; undefined: no such process, or only its zombie. */
 export async function processIdentity(pid: number): Promise<string | undefined> {
   if (process.platform !== 'linux') return ps(pid, 'lstart=');
   try {
     const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return `${boot}/${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[START_TIME_AFTER_NAME]}`;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : `${boot}/${fields[START_TIME_AFTER_NAME]}`;
   } catch {
     return undefined;
   }

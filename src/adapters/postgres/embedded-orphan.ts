@@ -13,7 +13,7 @@ const STEPS = [
 
 /**
  * Ends the PostgreSQL that a killed server left running in this folder; the caller holds the folder's lock, so it can be
- * nobody's. A pid file that names a process of some other kind is removed: PostgreSQL would take it for a running one.
+ * nobody's. A pid file that names a zombie or a process of some other kind is removed: PostgreSQL would take that for itself.
  */
 export async function endOrphan(dataDir: string, logger: Logger): Promise<void> {
   const file = `${dataDir}/postmaster.pid`;
@@ -21,7 +21,6 @@ export async function endOrphan(dataDir: string, logger: Logger): Promise<void> 
   if (!Number.isSafeInteger(pid) || pid === 0) return;
   const command = await commandLine(pid);
   const ours = () => commandLine(pid).then((now) => now === command);
-  if (command === '') return;
   if (!(command.includes('postgres') && command.includes(dataDir))) {
     await rm(file, { force: true });
     return;

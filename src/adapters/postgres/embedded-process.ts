@@ -87,7 +87,7 @@ function spawnAs(launch: Launch, program: string, args: readonly string[], stdin
     detached: true,
     cwd: '/',
     // Nothing of the caller's PG* variables may redirect it.
-    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+    env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
     stdio: [stdin, 'pipe', 'pipe'],
   });
 }
