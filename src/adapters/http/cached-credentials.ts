@@ -1,0 +1,36 @@
+import { hash } from 'node:crypto';
+import type { Clock } from '../../commands/ports.ts';
+import type { Credentials, Principal } from './principal.ts';
+
+/** How long a verified key is believed: also how late a revocation may take effect. */
+const TTL_MS = 1_000;
+const MOST_KEYS = 10_000;
+
+interface Entry {
+  readonly principal: Promise<Principal | undefined>;
+  readonly until: number;
+}
+
+/** Remembers who a token stands for, by its hash. Callers who come at the same time share one look-up. */
+export function cachedCredentials(credentials: Credentials, clock: Clock): Credentials {
+  const entries = new Map<string, Entry>();
+  return {
+    verify(token) {
+      const now = clock.now();
+      const key = hash('sha256', token, 'base64');
+      const known = entries.get(key);
+      if (known && now < known.until) return known.principal;
+      const principal = credentials.verify(token);
+      entries.delete(key);
+      entries.set(key, { principal, until: now + TTL_MS });
+      const forget = () => {
+        if (entries.get(key)?.principal === principal) entries.delete(key);
+      };
+      // Only good keys are worth remembering: bad ones are endless.
+      principal.then((found) => found ?? forget(), forget);
+      const [oldest] = entries.keys();
+      if (entries.size > MOST_KEYS && oldest !== undefined) entries.delete(oldest);
+      return principal;
+    },
+  };
+}

@@ -1,0 +1,219 @@
+import type { RequestRejection } from '../../commands/use-cases.ts';
+import type { JobRejection } from '../../domain/job/commands.ts';
+
+/** Codes are written with hyphens outside and with underscores inside: `job-finished` is `job_finished`. */
+export type Slug<Code extends string> = Code extends `${infer Head}_${infer Tail}`
+  ? `${Head}-${Slug<Tail>}`
+  : Code;
+
+export const slug = <Code extends string>(code: Code): Slug<Code> => code.replaceAll('_', '-') as Slug<Code>;
+
+/** Problems that only exist at the HTTP edge. */
+type EdgeCode =
+  | 'malformed-json'
+  | 'validation'
+  | 'invalid-cursor'
+  | 'tenant-required'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'not-acceptable'
+  | 'idempotency-in-progress'
+  | 'already-rebuilding'
+  | 'unsupported-media-type'
+  | 'idempotency-key-reused'
+  | 'too-many-requests'
+  | 'internal'
+  | 'contended'
+  | 'dependency-unavailable'
+  | 'log-overloaded'
+  | 'log-unavailable'
+  | 'shutting-down'
+  | 'projection-behind';
+
+export type ProblemCode = EdgeCode | Slug<JobRejection | RequestRejection>;
+
+export interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** What it means and what to do about it; shown at /problems/{code} and in docs/errors.md. */
+  readonly meaning: string;
+}
+
+/** Every problem the API can answer with. The only place that knows which status code stands for what. */
+export const PROBLEMS = {
+  'malformed-json': {
+    status: 400,
+    title: 'Not JSON',
+    meaning: 'The body is not JSON in UTF-8. `detail` says where it breaks off.',
+  },
+  validation: {
+    status: 400,
+    title: 'Invalid request',
+    meaning:
+      'Something in the body, the path, the query string or a header has the wrong form. `errors` names each place.',
+  },
+  'invalid-cursor': {
+    status: 400,
+    title: 'Unknown cursor',
+    meaning: 'The cursor was not given out by this list with these filters. Start again without it.',
+  },
+  'tenant-required': {
+    status: 400,
+    title: 'Tenant not given',
+    meaning: 'The API key works for several tenants: say which one in the On-Behalf-Of header.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'Not authenticated',
+    meaning: 'Send `Authorization: Bearer <API key>`. The key is missing, unknown, expired or revoked.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Not allowed',
+    meaning: "The API key's role, or the tenants it is bound to, do not allow this.",
+  },
+  'not-found': {
+    status: 404,
+    title: 'Not found',
+    meaning: 'There is nothing at this address, or not for the tenant of the API key.',
+  },
+  'job-not-found': {
+    status: 404,
+    title: 'No such job',
+    meaning:
+      'The tenant of the API key has no job of this id, or it did not exist yet at the time asked for.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'Method not allowed',
+    meaning: 'The address exists, but not for this method. The Allow header lists those that work.',
+  },
+  'not-acceptable': {
+    status: 406,
+    title: 'Not acceptable',
+    meaning: 'The Accept header rules out the only format there is.',
+  },
+  'idempotency-in-progress': {
+    status: 409,
+    title: 'Same request still running',
+    meaning: 'A request with this Idempotency-Key has not finished yet. Repeat it after Retry-After.',
+  },
+  'already-rebuilding': {
+    status: 409,
+    title: 'Already rebuilding',
+    meaning: 'A rebuild of this projection is running. Watch it at GET /v1/projections/{name}.',
+  },
+  contended: {
+    status: 409,
+    title: 'Others were faster',
+    meaning:
+      'Several writers kept changing the same job at once. Nothing was changed by this request; repeat it.',
+  },
+  'job-exists': {
+    status: 409,
+    title: 'Job exists',
+    meaning: 'Another job has this id, or the id was fenced off.',
+  },
+  'job-finished': {
+    status: 409,
+    title: 'Job is finished',
+    meaning: 'The job is completed, cancelled or purged; nothing more can happen to it.',
+  },
+  'job-running': {
+    status: 409,
+    title: 'Job is running',
+    meaning: 'A worker has the job: cancel it, or wait until the attempt ends.',
+  },
+  'job-not-due': { status: 409, title: 'Job is not due', meaning: 'The time of the job has not come yet.' },
+  'job-waiting': {
+    status: 409,
+    title: 'Job is waiting',
+    meaning: 'The job waits to run already; there is nothing to retry. PATCH it to make it run earlier.',
+  },
+  'job-dead-lettered': {
+    status: 409,
+    title: 'Job is a dead letter',
+    meaning: 'A dead letter is changed by replaying it: POST /v1/dead-letters/{id}/replay.',
+  },
+  'not-dead-lettered': {
+    status: 409,
+    title: 'Not a dead letter',
+    meaning: 'Only dead letters can be replayed or purged; this job is none, or not any more.',
+  },
+  'cancel-not-requested': {
+    status: 409,
+    title: 'Nobody asked to cancel',
+    meaning:
+      'A worker can acknowledge a cancel only after one was asked for. Fail or release the job instead.',
+  },
+  'lease-lost': {
+    status: 409,
+    title: 'Lease lost',
+    meaning:
+      'The attempt is over or belongs to somebody else now. Drop the work; the outcome was not recorded.',
+  },
+  'revision-mismatch': {
+    status: 412,
+    title: 'Changed in the meantime',
+    meaning: 'The job is not at the revision given in If-Match. Read it again and decide anew.',
+  },
+  'payload-too-large': {
+    status: 413,
+    title: 'Too large',
+    meaning:
+      'A payload or result may have 256 KiB, a body 1 MiB, a batch 4 MiB. Store big data elsewhere and send a link.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'Unsupported media type',
+    meaning: 'Bodies must be sent as Content-Type: application/json in UTF-8, not compressed.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'Idempotency-Key reused',
+    meaning: 'The Idempotency-Key was used for a different request. Use a new key for every new request.',
+  },
+  'run-at-out-of-range': {
+    status: 422,
+    title: 'Time out of range',
+    meaning: 'runAt or deadlineAt is too far ahead, or the deadline is not after the start.',
+  },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many at once',
+    meaning: 'Too many long polls or event streams are open. Close some, or come back after Retry-After.',
+  },
+  internal: {
+    status: 500,
+    title: 'Internal error',
+    meaning: 'A fault of the service. Report the requestId; a repeat with the same Idempotency-Key is safe.',
+  },
+  'dependency-unavailable': {
+    status: 503,
+    title: 'Database unavailable',
+    meaning: 'The database does not answer. Repeat the request after Retry-After.',
+  },
+  'log-overloaded': {
+    status: 503,
+    title: 'Too much is waiting to be written',
+    meaning: 'Nothing was changed. Come back after Retry-After.',
+  },
+  'log-unavailable': {
+    status: 503,
+    title: 'Event log unavailable',
+    meaning:
+      'It is unknown whether the change was written. Repeat the request with the same Idempotency-Key.',
+  },
+  'shutting-down': {
+    status: 503,
+    title: 'Shutting down',
+    meaning: 'This process is stopping. Repeat the request; another one answers.',
+  },
+  'projection-behind': {
+    status: 504,
+    title: 'Read model is behind',
+    meaning: 'The read model did not reach the Await-Position in time. Repeat the request.',
+  },
+} as const satisfies Record<ProblemCode, ProblemKind>;

@@ -1,0 +1,120 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Logger, noLogger } from '../../commands/telemetry.ts';
+import type { Refused } from '../../commands/use-cases.ts';
+import type { Problem } from './contract/problem.ts';
+import { PROBLEMS, type ProblemCode, slug } from './problem-catalogue.ts';
+import { InvalidRequestError, placesOf } from './request-validation.ts';
+
+export interface ProblemOptions {
+  readonly errors?: Problem['errors'];
+  readonly retryAfterMs?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Ends a request with a problem of the catalogue. */
+export class HttpProblem extends Error {
+  readonly code: ProblemCode;
+  readonly options: ProblemOptions;
+  constructor(code: ProblemCode, detail?: string, options: ProblemOptions = {}) {
+    super(detail ?? PROBLEMS[code].meaning);
+    this.code = code;
+    this.options = options;
+  }
+}
+
+/** One field, header or parameter is wrong. */
+export const invalid = (pointer: string, detail: string): HttpProblem =>
+  new HttpProblem('validation', `${pointer}: ${detail}`, { errors: [{ pointer, detail }] });
+
+/** Throws when a use case said no. */
+export function accept<Result extends { readonly kind: string }>(
+  result: Result | Refused,
+): Exclude<Result, Refused> {
+  if (result.kind === 'refused') throw new HttpProblem(slug((result as Refused).reason));
+  return result as Exclude<Result, Refused>;
+}
+
+/** The problem of one item of a batch. */
+export const refusalBody = (refused: Refused): Problem => problemBody(new HttpProblem(slug(refused.reason)));
+
+export function problemBody(problem: HttpProblem, request?: FastifyRequest): Problem {
+  const { status, title } = PROBLEMS[problem.code];
+  return {
+    type: `/problems/${problem.code}`,
+    title,
+    status,
+    code: problem.code,
+    detail: problem.message,
+    ...(request && { instance: request.url.slice(0, 500), requestId: request.id }),
+    ...(problem.options.errors && { errors: problem.options.errors }),
+  };
+}
+
+export function sendProblem(
+  problem: HttpProblem,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const { retryAfterMs, headers } = problem.options;
+  if (retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  if (headers) reply.headers(headers);
+  return reply
+    .status(PROBLEMS[problem.code].status)
+    .header('content-type', 'application/problem+json')
+    .serializer((text: string) => text)
+    .send(JSON.stringify(problemBody(problem, request)));
+}
+
+/** Every error that leaves the service goes through here. Texts of unforeseen errors stay in the log. */
+export function registerProblems(app: FastifyInstance, logger: Logger = noLogger): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = toProblem(error);
+    if (PROBLEMS[problem.code].status >= 500) {
+      logger.error({ err: error, requestId: request.id, route: request.routeOptions.url }, 'request failed');
+    }
+    return sendProblem(problem, request, reply);
+  });
+}
+
+function toProblem(error: FastifyError | HttpProblem | InvalidRequestError): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof InvalidRequestError) {
+    const errors = [...placesOf(error)];
+    const detail = errors[0] && `${errors[0].pointer || 'the request'}: ${errors[0].detail}`;
+    return new HttpProblem('validation', detail, { errors });
+  }
+  const known = BY_ERROR_CODE[error.code];
+  if (known) return new HttpProblem(known, undefined, retryAfterOf(error, known));
+  if (isDatabaseDown(error.code)) {
+    return new HttpProblem('dependency-unavailable', undefined, { retryAfterMs: 1_000 });
+  }
+  // What Fastify itself refuses (bad URL, bad Content-Length, …) is the caller's mistake.
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return new HttpProblem('validation', error.message);
+  }
+  return new HttpProblem('internal');
+}
+
+/** Codes of errors that other parts throw. */
+const BY_ERROR_CODE: Readonly<Record<string, ProblemCode>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'payload-too-large',
+  FST_ERR_HANDLER_TIMEOUT: 'dependency-unavailable',
+  invalid_cursor: 'invalid-cursor',
+  log_overloaded: 'log-overloaded',
+  log_unavailable: 'log-unavailable',
+  contended: 'contended',
+  projection_behind: 'projection-behind',
+  already_rebuilding: 'already-rebuilding',
+  unknown_projection: 'not-found',
+};
+
+function retryAfterOf(error: FastifyError, code: ProblemCode): ProblemOptions {
+  const given = 'retryAfterMs' in error ? Number(error.retryAfterMs) : undefined;
+  const retryAfterMs = given ?? (PROBLEMS[code].status >= 503 ? 1_000 : undefined);
+  return retryAfterMs === undefined ? {} : { retryAfterMs };
+}
+
+/** Connection refused or lost, server starting or stopping, too many connections, statement timeout. */
+const isDatabaseDown = (code: string | undefined): boolean =>
+  code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|08|57P|53300|57014)/.test(code);
