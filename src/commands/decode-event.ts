@@ -1,0 +1,29 @@
+import { parseJobStream } from '../domain/job/stream.ts';
+import { parseQueueStream } from '../domain/queue/stream.ts';
+import type { DecodedEvent } from './decoded-event.ts';
+import { jobCodec } from './job-codec.ts';
+import type { StoredEvent } from './ports.ts';
+import { queueCodec } from './queue-codec.ts';
+
+/**
+ * What a log entry means; undefined for streams of other aggregates and for events newer than this software. Throws
+ * CorruptEventError when the data is not what such an event holds.
+ */
+export function decodeEvent(stored: StoredEvent): DecodedEvent | undefined {
+  const { stream, revision, position, recordedAt, metadata } = stored;
+  const job = parseJobStream(stream);
+  if (job) {
+    const event = jobCodec.decode(stored);
+    if (!event) return undefined;
+    const { tenantId, jobId } = job;
+    return { aggregate: 'job', tenantId, jobId, event, stream, revision, position, recordedAt, metadata };
+  }
+  const lane = parseQueueStream(stream);
+  if (lane) {
+    const event = queueCodec.decode(stored);
+    if (!event) return undefined;
+    const { tenantId, queue } = lane;
+    return { aggregate: 'queue', tenantId, queue, event, stream, revision, position, recordedAt, metadata };
+  }
+  return undefined;
+}
