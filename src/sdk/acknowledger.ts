@@ -1,0 +1,93 @@
+import { pause } from './http.ts';
+import type { WorkerAcknowledged, WorkerAcknowledgement, WorkerTransport } from './transport.ts';
+
+const MAX_BATCH = 500;
+/** Well under the service's body limit for batches. */
+const MAX_BATCH_CHARACTERS = 1_000_000;
+const MAX_IN_FLIGHT = 2;
+
+interface Waiting {
+  readonly acknowledgement: WorkerAcknowledgement;
+  readonly characters: number;
+  /** Nobody listens any more once the lease has run out. */
+  readonly giveUpAt: number;
+  readonly resolve: (answer: WorkerAcknowledged) => void;
+}
+
+/**
+ * Puts the outcomes of attempts that end at about the same time into one call. An outcome that can't be delivered is
+ * tried again until its lease has run out; then the service gives the job to somebody else anyway.
+ */
+export class Acknowledger {
+  readonly #transport: Pick<WorkerTransport, 'acknowledge'>;
+  readonly #leaseMs: number;
+  #waiting: Waiting[] = [];
+  #inFlight = 0;
+  #scheduled = false;
+
+  constructor(transport: Pick<WorkerTransport, 'acknowledge'>, leaseMs: number) {
+    this.#transport = transport;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** Resolves with the service's answer; `refused` with `not_delivered` when it never came. */
+  acknowledge(acknowledgement: WorkerAcknowledgement): Promise<WorkerAcknowledged> {
+    return new Promise((resolve) => {
+      const characters = sizeOf(acknowledgement);
+      this.#waiting.push({ acknowledgement, characters, giveUpAt: Date.now() + this.#leaseMs, resolve });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight >= MAX_IN_FLIGHT || this.#waiting.length === 0) return;
+    this.#scheduled = true;
+    // One turn of the event loop gathers everything that ended together.
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#inFlight < MAX_IN_FLIGHT) void this.#flush(this.#nextBatch());
+      this.#schedule();
+    });
+  }
+
+  #nextBatch(): readonly Waiting[] {
+    let characters = 0;
+    let count = 0;
+    for (const waiting of this.#waiting) {
+      characters += waiting.characters;
+      if (count >= MAX_BATCH || (count > 0 && characters > MAX_BATCH_CHARACTERS)) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #flush(batch: readonly Waiting[]): Promise<void> {
+    if (batch.length === 0) return;
+    this.#inFlight += 1;
+    try {
+      const answers = await this.#transport.acknowledge(batch.map((waiting) => waiting.acknowledgement));
+      batch.forEach((waiting, index) => {
+        waiting.resolve(answers[index] ?? { kind: 'refused', code: 'not_delivered' });
+      });
+    } catch {
+      await pause(100 + Math.random() * 400);
+      this.#tryAgain(batch);
+    } finally {
+      this.#inFlight -= 1;
+      this.#schedule();
+    }
+  }
+
+  #tryAgain(batch: readonly Waiting[]): void {
+    const now = Date.now();
+    for (const waiting of batch) {
+      if (waiting.giveUpAt > now) this.#waiting.push(waiting);
+      else waiting.resolve({ kind: 'refused', code: 'not_delivered' });
+    }
+  }
+}
+
+function sizeOf(acknowledgement: WorkerAcknowledgement): number {
+  const result = acknowledgement.outcome === 'completed' ? acknowledgement.result : undefined;
+  return 300 + (result === undefined ? 0 : (JSON.stringify(result)?.length ?? 0));
+}

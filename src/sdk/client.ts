@@ -1,0 +1,184 @@
+import type {
+  DeadLetter,
+  DeadLetterDetail,
+  DeadLetterGroup,
+  DeadLetterGroupList,
+  DeadLetterPage,
+  GroupDeadLettersQuery,
+  ListDeadLettersQuery,
+  ReplayDeadLetterRequest,
+} from '../adapters/http/contract/dead-letters.ts';
+import type { JobHistory, JobHistoryEvent } from '../adapters/http/contract/events.ts';
+import type {
+  AmendJobRequest,
+  CancelJobRequest,
+  EnqueueJobRequest,
+  EnqueueJobResponse,
+  EnqueueJobsResponse,
+  Job,
+  JobAttempt,
+  JobAttemptList,
+  JobPage,
+  JobSummary,
+  ListJobsQuery,
+  RetryJobRequest,
+} from '../adapters/http/contract/jobs.ts';
+import type { Queue, QueueList } from '../adapters/http/contract/queues.ts';
+import type { Stats } from '../adapters/http/contract/stats.ts';
+import { eventStream, type FeedEvent, type FeedFilter } from './event-stream.ts';
+import { type Call, type ConnectionOptions, request } from './http.ts';
+import type { JobMap } from './worker.ts';
+
+type EnqueueOptions = Omit<EnqueueJobRequest, 'type' | 'payload'> & {
+  /** Names this enqueue: repeating it with the same key within 24 h answers the first job. Default: drawn at random. */
+  readonly idempotencyKey?: string;
+  readonly signal?: AbortSignal;
+};
+
+type NewJob<Jobs extends JobMap> = {
+  [Type in keyof Jobs & string]: Omit<EnqueueJobRequest, 'type' | 'payload'> & {
+    readonly type: Type;
+    readonly payload: Jobs[Type]['payload'];
+  };
+}[keyof Jobs & string];
+
+/**
+ * The service's HTTP API. Every call is bounded in time, is tried again when that is safe, and rejects with
+ * JobsApiError (the service's own problem) or JobsConnectionError.
+ */
+export class JobsClient<Jobs extends JobMap = JobMap> {
+  readonly #connection: ConnectionOptions;
+
+  constructor(connection: ConnectionOptions) {
+    this.#connection = connection;
+  }
+
+  /** Durable when it resolves. `deduplicated`: an unfinished job with the same dedupeKey answered. */
+  enqueue<Type extends keyof Jobs & string>(
+    type: Type,
+    payload: Jobs[Type]['payload'],
+    { idempotencyKey, signal, ...options }: EnqueueOptions = {},
+  ): Promise<EnqueueJobResponse> {
+    return this.#post('/v1/jobs', { type, payload, ...options }, { idempotencyKey, signal });
+  }
+
+  /** At most 1,000 jobs; results in their order. `atomic`: all are created or none. */
+  enqueueBulk(
+    jobs: readonly NewJob<Jobs>[],
+    {
+      atomic,
+      idempotencyKey,
+      signal,
+    }: { atomic?: boolean; idempotencyKey?: string; signal?: AbortSignal } = {},
+  ): Promise<EnqueueJobsResponse> {
+    const body = atomic === undefined ? { jobs } : { jobs, atomic };
+    return this.#post('/v1/jobs/bulk', body, { idempotencyKey, signal });
+  }
+
+  /** As it stands; or as it stood after a revision, or at a time. */
+  get(id: string, at: { readonly revision?: number; readonly asOf?: Date } = {}): Promise<Job> {
+    return this.#get(`/v1/jobs/${id}`, { revision: at.revision, asOf: at.asOf?.toISOString() });
+  }
+
+  /** One page, newest first. */
+  list(query: Partial<ListJobsQuery> = {}): Promise<JobPage> {
+    return this.#get('/v1/jobs', query as Call['query']);
+  }
+
+  /** All that match, newest first, page after page. */
+  listAll(query: Partial<ListJobsQuery> = {}): AsyncIterable<JobSummary> {
+    return pages((cursor) => this.list(cursor ? { ...query, cursor } : query));
+  }
+
+  /** The whole life of a job, oldest event first. */
+  async *history(id: string): AsyncIterable<JobHistoryEvent> {
+    for (let fromRevision: number | null = 0; fromRevision !== null; ) {
+      const page: JobHistory = await this.#get(`/v1/jobs/${id}/events`, { fromRevision, limit: 200 });
+      yield* page.data;
+      fromRevision = page.nextRevision;
+    }
+  }
+
+  async attempts(id: string): Promise<readonly JobAttempt[]> {
+    return (await this.#get<JobAttemptList>(`/v1/jobs/${id}/attempts`)).data;
+  }
+
+  cancel(id: string, options: CancelJobRequest = {}): Promise<Job> {
+    return this.#post(`/v1/jobs/${id}/cancel`, options);
+  }
+
+  retry(id: string, options: RetryJobRequest = {}): Promise<Job> {
+    return this.#post(`/v1/jobs/${id}/retry`, options);
+  }
+
+  /** Only while it waits. `revision`: refuse when it has changed since. */
+  amend(id: string, changes: AmendJobRequest, revision?: number): Promise<Job> {
+    const headers = revision === undefined ? {} : { 'if-match': `"${revision}"` };
+    return request(this.#connection, { method: 'PATCH', path: `/v1/jobs/${id}`, body: changes, headers });
+  }
+
+  readonly deadLetters = {
+    list: (query: Partial<ListDeadLettersQuery> = {}): Promise<DeadLetterPage> =>
+      this.#get('/v1/dead-letters', query as Call['query']),
+    listAll: (query: Partial<ListDeadLettersQuery> = {}): AsyncIterable<DeadLetter> =>
+      pages((cursor) => this.deadLetters.list(cursor ? { ...query, cursor } : query)),
+    groups: async (query: Partial<GroupDeadLettersQuery> = {}): Promise<readonly DeadLetterGroup[]> =>
+      (await this.#get<DeadLetterGroupList>('/v1/dead-letters/groups', query as Call['query'])).data,
+    get: (id: string): Promise<DeadLetterDetail> => this.#get(`/v1/dead-letters/${id}`),
+    replay: (id: string, options: ReplayDeadLetterRequest = {}): Promise<Job> =>
+      this.#post(`/v1/dead-letters/${id}/replay`, options),
+    purge: (id: string, reason: string): Promise<void> =>
+      request(this.#connection, { method: 'DELETE', path: `/v1/dead-letters/${id}`, query: { reason } }),
+  };
+
+  readonly queues = {
+    list: async (): Promise<readonly Queue[]> => (await this.#get<QueueList>('/v1/queues')).data,
+    get: (name: string): Promise<Queue> => this.#get(`/v1/queues/${name}`),
+    pause: (name: string, options: { readonly reason?: string; readonly until?: Date } = {}): Promise<void> =>
+      request(this.#connection, {
+        method: 'PUT',
+        path: `/v1/queues/${name}/pause`,
+        body: { reason: options.reason, until: options.until?.toISOString() },
+      }),
+    resume: (name: string, reason?: string): Promise<void> =>
+      request(this.#connection, { method: 'DELETE', path: `/v1/queues/${name}/pause`, query: { reason } }),
+    limit: (name: string, concurrencyLimit: number | null): Promise<void> =>
+      request(this.#connection, { method: 'PATCH', path: `/v1/queues/${name}`, body: { concurrencyLimit } }),
+  };
+
+  stats(): Promise<Stats> {
+    return this.#get('/v1/stats');
+  }
+
+  /** The tenant's CloudEvents, live and for ever, from `after` or from now on; reconnects by itself. */
+  events(filter: FeedFilter = {}): AsyncIterable<FeedEvent> {
+    return eventStream(this.#connection, filter);
+  }
+
+  #get<Answer>(path: string, query?: Call['query']): Promise<Answer> {
+    return request(this.#connection, { method: 'GET', path, query });
+  }
+
+  #post<Answer>(
+    path: string,
+    body: unknown,
+    {
+      idempotencyKey,
+      signal,
+    }: { idempotencyKey?: string | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<Answer> {
+    const headers = { 'idempotency-key': idempotencyKey ?? crypto.randomUUID() };
+    return request(this.#connection, { method: 'POST', path, body, headers, signal });
+  }
+}
+
+async function* pages<Row>(
+  page: (cursor: string | undefined) => Promise<{ data: Row[]; nextCursor: string | null }>,
+): AsyncIterable<Row> {
+  let cursor: string | undefined;
+  do {
+    const { data, nextCursor } = await page(cursor);
+    yield* data;
+    cursor = nextCursor ?? undefined;
+  } while (cursor);
+}

@@ -1,0 +1,76 @@
+/** A problem that the service answered with (RFC 9457). `code` is stable; docs/errors.md lists every one. */
+export class JobsApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly requestId: string | undefined;
+  /** What is wrong where, when the request itself was at fault. */
+  readonly errors: readonly { readonly pointer: string; readonly detail: string }[];
+
+  constructor(problem: {
+    readonly status: number;
+    readonly code: string;
+    readonly detail: string;
+    readonly requestId?: string | undefined;
+    readonly errors?: readonly { readonly pointer: string; readonly detail: string }[] | undefined;
+  }) {
+    super([problem.detail, ...(problem.errors ?? []).map((e) => `${e.pointer}: ${e.detail}`)].join('\n  '));
+    this.name = 'JobsApiError';
+    this.status = problem.status;
+    this.code = problem.code;
+    this.requestId = problem.requestId;
+    this.errors = problem.errors ?? [];
+  }
+}
+
+/** The service could not be reached, or did not answer in time, on any try. */
+export class JobsConnectionError extends Error {
+  readonly code = 'connection_failed';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'JobsConnectionError';
+  }
+}
+
+/** Thrown by a handler: no retry can help, the job becomes a dead letter now. */
+export class FatalError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'FatalError';
+  }
+}
+
+/** Thrown by a handler: the attempt failed, try again after this long, whatever the retry policy says. */
+export class RetryAfterError extends Error {
+  readonly retryAfterMs: number;
+  constructor(retryAfterMs: number, message = `try again in ${retryAfterMs} ms`, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RetryAfterError';
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** Thrown by a handler: gives the job back without spending an attempt. */
+export class ReleaseError extends Error {
+  readonly runAt: Date | undefined;
+  constructor(reason: string, runAt?: Date) {
+    super(reason);
+    this.name = 'ReleaseError';
+    this.runAt = runAt;
+  }
+}
+
+/** Why a handler's signal was aborted. */
+export class AttemptAbortedError extends Error {
+  readonly why: 'cancel_requested' | 'lease_lost' | 'draining';
+  constructor(why: AttemptAbortedError['why']) {
+    super(
+      {
+        cancel_requested: 'the job was cancelled',
+        lease_lost: 'the lease was lost',
+        draining: 'the worker stops',
+      }[why],
+    );
+    this.name = 'AttemptAbortedError';
+    this.why = why;
+  }
+}

@@ -1,0 +1,131 @@
+import { JobsApiError, JobsConnectionError } from './errors.ts';
+
+export interface ConnectionOptions {
+  /** Base URL of the service: http://127.0.0.1:4000 */
+  readonly url: string;
+  readonly apiKey: string;
+  /** Longest wait for one answer, long polls apart. Default 10,000. */
+  readonly timeoutMs?: number;
+  /** Tries in all when the service can't be reached or says 429 or 503. Default 5. */
+  readonly tries?: number;
+  /** For tests and proxies. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>> | undefined;
+  /** Serialised as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Added to the timeout: how long the service itself may wait. */
+  readonly waitMs?: number;
+}
+
+const RETRIED = new Set([429, 502, 503, 504]);
+
+/**
+ * One request, tried again with growing pauses while that can help. Safe to repeat because every POST carries an
+ * Idempotency-Key of its own, kept over the tries.
+ */
+export async function request<Answer>(connection: ConnectionOptions, call: Call): Promise<Answer> {
+  const response = await send(connection, call);
+  if (response.status === 204) return undefined as Answer;
+  return (await response.json()) as Answer;
+}
+
+/** As request, but hands over the response itself: for streams. */
+export async function send(connection: ConnectionOptions, call: Call): Promise<Response> {
+  const tries = connection.tries ?? 5;
+  const headers = headersOf(connection, call);
+  const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+  for (let attempt = 1; ; attempt += 1) {
+    let pauseMs = Math.min(2_000, 50 * 2 ** attempt) * (0.5 + Math.random() / 2);
+    try {
+      const response = await once(connection, call, headers, body);
+      if (response.ok) return response;
+      if (!RETRIED.has(response.status) || attempt >= tries) throw await apiError(response);
+      pauseMs = retryAfterMs(response) ?? pauseMs;
+      await response.body?.cancel();
+    } catch (error) {
+      if (error instanceof JobsApiError || call.signal?.aborted) throw error;
+      if (attempt >= tries) {
+        throw new JobsConnectionError(`${connection.url} did not answer (${attempt} tries)`, {
+          cause: error,
+        });
+      }
+    }
+    await pause(pauseMs, call.signal);
+  }
+}
+
+function once(
+  connection: ConnectionOptions,
+  call: Call,
+  headers: Record<string, string>,
+  body: string | undefined,
+): Promise<Response> {
+  const timeout = AbortSignal.timeout((connection.timeoutMs ?? 10_000) + (call.waitMs ?? 0));
+  return (connection.fetch ?? fetch)(urlOf(connection, call), {
+    method: call.method,
+    headers,
+    signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
+    ...(body === undefined ? {} : { body }),
+  });
+}
+
+function urlOf(connection: ConnectionOptions, call: Call): URL {
+  const url = new URL(`${connection.url.replace(/\/$/, '')}${call.path}`);
+  for (const [name, value] of Object.entries(call.query ?? {})) {
+    if (value !== undefined)
+      url.searchParams.set(name, Array.isArray(value) ? value.join(',') : String(value));
+  }
+  return url;
+}
+
+function headersOf(connection: ConnectionOptions, call: Call): Record<string, string> {
+  return {
+    authorization: `Bearer ${connection.apiKey}`,
+    ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...call.headers,
+  };
+}
+
+async function apiError(response: Response): Promise<JobsApiError> {
+  const text = await response.text();
+  try {
+    const problem = JSON.parse(text);
+    if (typeof problem.code === 'string') return new JobsApiError(problem);
+  } catch {
+    // Not from the service: a proxy's page, say.
+  }
+  return new JobsApiError({
+    status: response.status,
+    code: 'unexpected_answer',
+    detail: `the service answered ${response.status}: ${text.slice(0, 200)}`,
+  });
+}
+
+function retryAfterMs(response: Response): number | undefined {
+  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) ? Math.min(30_000, seconds * 1000) : undefined;
+}
+
+/** Resolves after the time, or rejects as soon as the signal aborts. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      signal?.removeEventListener('abort', aborted);
+      resolve();
+    }
+    function aborted(): void {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    }
+    signal?.addEventListener('abort', aborted, { once: true });
+  });
+}

@@ -1,0 +1,270 @@
+import { Acknowledger } from './acknowledger.ts';
+import { AttemptAbortedError } from './errors.ts';
+import { type ConnectionOptions, pause } from './http.ts';
+import { httpTransport } from './http-transport.ts';
+import { outcomeOf } from './outcome.ts';
+import type { ClaimedJob, WorkerAcknowledgement, WorkerClaim, WorkerTransport } from './transport.ts';
+
+/** Payload and result of every job type that a program knows: `{ 'email.send': { payload: Email; result: void } }`. */
+export type JobMap = Readonly<Record<string, { readonly payload: unknown; readonly result?: unknown }>>;
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a result returns nothing at all
+type ResultOf<Entry> = Entry extends { readonly result: infer Result } ? Result : void;
+
+export type Handlers<Jobs extends JobMap> = {
+  readonly [Type in keyof Jobs]: (
+    job: ClaimedJob<Jobs[Type]['payload']>,
+    attempt: {
+      /** Aborted when the job is cancelled, the lease is lost, or the worker is made to stop. */
+      readonly signal: AbortSignal;
+    },
+  ) => Promise<ResultOf<Jobs[Type]>> | ResultOf<Jobs[Type]>;
+};
+
+export interface WorkerOptions<Jobs extends JobMap> {
+  /** Where to work: a connection, or a transport such as an engine in the same process gives. */
+  readonly connection: ConnectionOptions | WorkerTransport;
+  readonly handlers: Handlers<Jobs>;
+  /** Default: all queues. */
+  readonly queues?: readonly string[];
+  /** Handlers that may run at once. Default 10. */
+  readonly concurrency?: number;
+  /** Jobs claimed ahead, so that a free handler never waits for the network. Default: as many as concurrency. */
+  readonly prefetch?: number;
+  /** How long the service waits without a heartbeat before it gives a job to somebody else. Default 30,000. */
+  readonly leaseMs?: number;
+  /** Default: drawn at random. */
+  readonly workerId?: string;
+  /** How long stop() lets running handlers finish before it aborts them. Default 10,000. */
+  readonly drainMs?: number;
+  /** Told of everything that went wrong and was dealt with: lost leases, an unreachable service. */
+  readonly onProblem?: (problem: {
+    readonly what: string;
+    readonly jobId?: string;
+    readonly error?: unknown;
+  }) => void;
+}
+
+interface Attempt {
+  readonly claim: WorkerClaim;
+  readonly abort: AbortController;
+  started: boolean;
+}
+
+/** Most claims asked for at once. */
+const MAX_CLAIM = 500;
+const LONG_POLL_MS = 20_000;
+
+/**
+ * Claims jobs, runs their handlers, keeps the leases and reports the outcomes.
+ *
+ * I1. Every claimed job is in #attempts until its outcome was acknowledged or refused.
+ * I2. Heartbeats cover all of #attempts, so waiting for a free handler does not cost a lease.
+ * I3. After stop() nothing is claimed; what has not started is released, so a deploy spends no attempt.
+ */
+export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
+  readonly workerId: string;
+  readonly #transport: WorkerTransport;
+  readonly #acknowledger: Acknowledger;
+  readonly #options: WorkerOptions<Jobs>;
+  readonly #concurrency: number;
+  readonly #capacity: number;
+  readonly #leaseMs: number;
+  readonly #attempts = new Map<string, Attempt>();
+  readonly #waiting: Attempt[] = [];
+  readonly #stopping = new AbortController();
+  #running = 0;
+  #quiet = false;
+  #wake: () => void = () => {};
+  #loops: Promise<unknown> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: WorkerOptions<Jobs>) {
+    this.#options = options;
+    this.#transport = 'claim' in options.connection ? options.connection : httpTransport(options.connection);
+    this.#concurrency = options.concurrency ?? 10;
+    this.#capacity = this.#concurrency + (options.prefetch ?? this.#concurrency);
+    this.#leaseMs = options.leaseMs ?? 30_000;
+    this.workerId = options.workerId ?? `worker-${crypto.randomUUID()}`;
+    this.#acknowledger = new Acknowledger(this.#transport, this.#leaseMs);
+  }
+
+  /** Begins to work; returns at once. */
+  start(): this {
+    this.#loops ??= Promise.all([this.#claimLoop(), this.#heartbeatLoop()]);
+    return this;
+  }
+
+  /** Handlers running now. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Claims no more, gives back what has not started, lets handlers finish for drainMs, then aborts and releases them. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#drain();
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #drain(): Promise<void> {
+    this.#stopping.abort(new AttemptAbortedError('draining'));
+    this.#wake();
+    for (const attempt of this.#waiting.splice(0)) this.#release(attempt);
+    const deadline = Date.now() + (this.#options.drainMs ?? 10_000);
+    await this.#untilEmpty(deadline);
+    for (const attempt of this.#attempts.values()) attempt.abort.abort(new AttemptAbortedError('draining'));
+    // A handler that ignores its signal must not keep the process: its lease runs out by itself.
+    await this.#untilEmpty(Date.now() + 2_000);
+    for (const attempt of this.#attempts.values()) this.#release(attempt);
+    await this.#untilEmpty(Date.now() + 2_000);
+    this.#attempts.clear();
+    await this.#loops;
+  }
+
+  async #untilEmpty(deadline: number): Promise<void> {
+    while (this.#attempts.size > 0 && Date.now() < deadline) await pause(5);
+  }
+
+  async #claimLoop(): Promise<void> {
+    const signal = this.#stopping.signal;
+    let failures = 0;
+    while (!signal.aborted) {
+      const free = this.#capacity - this.#attempts.size;
+      // Half the room at once, so that a busy worker claims in batches and not job by job.
+      if (this.#quiet || free <= 0 || (free < this.#capacity / 2 && this.#waiting.length > 0)) {
+        await this.#wakeUp();
+        continue;
+      }
+      try {
+        const claims = await this.#transport.claim(this.#claimRequest(free), signal);
+        failures = 0;
+        for (const claim of claims) this.#accept(claim);
+        this.#runWaiting();
+      } catch (error) {
+        if (signal.aborted) break;
+        failures += 1;
+        this.#options.onProblem?.({ what: 'claim failed', error });
+        await pause(Math.min(5_000, 100 * 2 ** failures) * (0.5 + Math.random() / 2), signal).catch(() => {});
+      }
+    }
+  }
+
+  #claimRequest(free: number) {
+    return {
+      workerId: this.workerId,
+      types: Object.keys(this.#options.handlers),
+      max: Math.min(free, MAX_CLAIM),
+      leaseMs: this.#leaseMs,
+      waitMs: LONG_POLL_MS,
+      ...(this.#options.queues ? { queues: this.#options.queues } : {}),
+    };
+  }
+
+  #wakeUp(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, 1_000);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #accept(claim: WorkerClaim): void {
+    const attempt = { claim, abort: new AbortController(), started: false };
+    this.#attempts.set(claim.leaseToken, attempt);
+    if (this.#stopping.signal.aborted) this.#release(attempt);
+    else this.#waiting.push(attempt);
+  }
+
+  #runWaiting(): void {
+    while (this.#running < this.#concurrency) {
+      const attempt = this.#waiting.shift();
+      if (!attempt) return;
+      void this.#run(attempt);
+    }
+  }
+
+  async #run(attempt: Attempt): Promise<void> {
+    attempt.started = true;
+    this.#running += 1;
+    const { job, leaseToken } = attempt.claim;
+    const handler = this.#options.handlers[job.type];
+    const outcome = await outcomeOf(handler as Parameters<typeof outcomeOf>[0], job, attempt.abort.signal);
+    this.#running -= 1;
+    this.#runWaiting();
+    this.#wake();
+    await this.#acknowledge(attempt, { leaseToken, ...outcome } as WorkerAcknowledgement);
+  }
+
+  #release(attempt: Attempt): void {
+    const { leaseToken } = attempt.claim;
+    void this.#acknowledge(attempt, { leaseToken, outcome: 'released', reason: 'the worker stops' });
+  }
+
+  async #acknowledge(attempt: Attempt, acknowledgement: WorkerAcknowledgement): Promise<void> {
+    const answer = await this.#acknowledger.acknowledge(acknowledgement);
+    this.#attempts.delete(attempt.claim.leaseToken);
+    this.#wake();
+    if (answer.kind === 'refused') {
+      this.#options.onProblem?.({ what: `outcome refused: ${answer.code}`, jobId: attempt.claim.job.id });
+    }
+  }
+
+  async #heartbeatLoop(): Promise<void> {
+    let lastGood = Date.now();
+    while (!(this.#stopping.signal.aborted && this.#attempts.size === 0)) {
+      await pause(this.#leaseMs / 3, this.#attempts.size === 0 ? this.#stopping.signal : undefined).catch(
+        () => {},
+      );
+      if (this.#attempts.size === 0 && this.#stopping.signal.aborted) return;
+      try {
+        const began = Date.now();
+        await this.#heartbeat();
+        lastGood = began;
+      } catch (error) {
+        this.#options.onProblem?.({ what: 'heartbeat failed', error });
+        // Nobody can know the leases are still ours: stop before somebody else starts.
+        if (Date.now() - lastGood > this.#leaseMs) this.#abortAll('lease_lost');
+      }
+    }
+  }
+
+  async #heartbeat(): Promise<void> {
+    const tokens = [...this.#attempts.keys()];
+    for (let from = 0; from === 0 || from < tokens.length; from += MAX_CLAIM) {
+      const leaseTokens = tokens.slice(from, from + MAX_CLAIM);
+      const answer = await this.#transport.heartbeat({
+        workerId: this.workerId,
+        leaseTokens,
+        leaseMs: this.#leaseMs,
+      });
+      for (const lease of answer.leases) {
+        if (lease.status === 'lost') this.#abort(lease.leaseToken, 'lease_lost');
+        if (lease.status === 'cancel_requested') this.#abort(lease.leaseToken, 'cancel_requested');
+      }
+      this.#quiet = answer.directive !== 'run';
+      if (answer.directive === 'terminate') void this.stop();
+    }
+    this.#wake();
+  }
+
+  #abort(leaseToken: string, why: AttemptAbortedError['why']): void {
+    const attempt = this.#attempts.get(leaseToken);
+    if (!attempt || attempt.abort.signal.aborted) return;
+    attempt.abort.abort(new AttemptAbortedError(why));
+    if (attempt.started) return;
+    const index = this.#waiting.indexOf(attempt);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    if (why === 'cancel_requested') void this.#acknowledge(attempt, { leaseToken, outcome: 'cancelled' });
+    else this.#attempts.delete(leaseToken);
+  }
+
+  #abortAll(why: AttemptAbortedError['why']): void {
+    for (const token of [...this.#attempts.keys()]) this.#abort(token, why);
+  }
+}
