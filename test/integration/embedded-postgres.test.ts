@@ -8,7 +8,7 @@ import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/adapters/postgres/embedded-postgres.ts';
-import { processIdentity } from '../../src/adapters/process-identity.ts';
+import { processIdentity } from '../../src/adapters/process/process-identity.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';
 

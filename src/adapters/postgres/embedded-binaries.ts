@@ -1,6 +1,6 @@
 import { access, chmod, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { StartupError } from '../startup-error.ts';
+import { StartupError } from '../process/startup-error.ts';
 
 export interface PostgresBinaries {
   readonly initdb: string;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { DataFolder } from '../data-folder.ts';
-import { StartupError } from '../startup-error.ts';
+import type { DataFolder } from '../process/data-folder.ts';
+import { StartupError } from '../process/startup-error.ts';
 import { type Launch, launchAs } from './embedded-account.ts';
 import type { PostgresBinaries } from './embedded-binaries.ts';
 import { runTool } from './embedded-process.ts';

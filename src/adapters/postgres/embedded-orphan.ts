@@ -1,8 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../../commands/telemetry.ts';
-import { commandLine } from '../process-identity.ts';
-import { StartupError } from '../startup-error.ts';
+import { commandLine } from '../process/process-identity.ts';
+import { StartupError } from '../process/startup-error.ts';
 
 /** How to ask, more and more firmly, and how long to wait each time. */
 const STEPS = [

@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { type Account, accountFor, accountName } from '../postgres/embedded-account.ts';
 import { lockFolder } from './folder-lock.ts';
-import { type Account, accountFor, accountName } from './postgres/embedded-account.ts';
 import { StartupError } from './startup-error.ts';
 
 /** Where the embedded database and the secrets of an installation live. One server at a time. */

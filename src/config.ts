@@ -1,0 +1,215 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { StartupError } from './adapters/process/startup-error.ts';
+
+export const ROLES = ['api', 'projections', 'timers'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Everything that can be set from outside, checked and frozen. Durations in milliseconds, sizes in bytes. */
+export interface Config {
+  /** Absent: an embedded PostgreSQL in dataDir. */
+  readonly databaseUrl: string | undefined;
+  readonly databaseConnections: number;
+  readonly port: number;
+  readonly host: string;
+  readonly dataDir: string;
+  readonly logLevel: z.infer<typeof logLevel>;
+  readonly roles: ReadonlySet<Role>;
+  readonly shutdownMs: number;
+  readonly maxPendingEvents: number;
+  readonly maxPayloadBytes: number;
+  readonly demo: boolean;
+}
+
+/** A setting as people see it: in the environment, in docs/configuration.md and in .env.example. */
+export interface Setting {
+  readonly name: string;
+  /** As it would be written; empty: not set. */
+  readonly standard: string;
+  readonly meaning: string;
+}
+
+const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+  error: 'must be trace, debug, info, warn, error, fatal or silent',
+});
+
+const postgresUrl = z.string().refine(isPostgresUrl, {
+  error: 'must look like postgres://user:password@host:5432/database',
+});
+
+const roles = z
+  .string()
+  .transform((text) => text.split(',').map((word) => word.trim()))
+  .pipe(z.array(z.enum(ROLES, { error: `must be one or more of ${ROLES.join(',')}` })))
+  .transform((list): ReadonlySet<Role> => new Set(list));
+
+const SETTINGS = {
+  DATABASE_URL: setting(
+    postgresUrl.optional(),
+    '',
+    'PostgreSQL 14 or later to use, as `postgres://user:password@host:5432/database`. Not set: an embedded PostgreSQL in `DATA_DIR`',
+  ),
+  DATABASE_CONNECTIONS: setting(
+    wholeNumber(4, 500),
+    '20',
+    'Connections to the database at most, for each process',
+  ),
+  PORT: setting(wholeNumber(0, 65_535), '4000', 'Port of the HTTP API; 0 takes any free one. Also `--port`'),
+  HOST: setting(
+    z.string().regex(/^[\w.:-]+$/, 'must be an address or a host name'),
+    '127.0.0.1',
+    'Address to listen on. `0.0.0.0` opens the API to the network: put TLS in front of it',
+  ),
+  DATA_DIR: setting(z.string(), '.data', 'Folder of the embedded PostgreSQL and of its secrets'),
+  LOG_LEVEL: setting(logLevel, 'info', '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`'),
+  ROLES: setting(
+    roles,
+    ROLES.join(','),
+    'What this process does: answer the API, maintain read models, fire timers and expire leases. Also `--roles`',
+  ),
+  SHUTDOWN_MS: setting(
+    wholeNumber(0, 600_000),
+    '10000',
+    'How long requests under way may take after SIGTERM or Ctrl-C before they are cut off',
+  ),
+  MAX_PENDING_EVENTS: setting(
+    wholeNumber(100, 10_000_000),
+    '20000',
+    'Events waiting to be written before the API answers 503 with Retry-After',
+  ),
+  MAX_PAYLOAD_BYTES: setting(
+    wholeNumber(1_024, 1_048_576),
+    '262144',
+    'Size of one payload or result at most',
+  ),
+} as const;
+
+/** Parts that other versions have; setting them must not go unnoticed. */
+const NOT_IN_THIS_VERSION = { EVENTSTOREDB_URL: 'EventStoreDB', KAFKA_BROKERS: 'Kafka' } as const;
+
+export const SETTING_LIST: readonly Setting[] = Object.entries(SETTINGS).map(
+  ([name, { standard, meaning }]) => ({
+    name,
+    standard,
+    meaning,
+  }),
+);
+
+export const HELP = `Eventzr Jobs: a multi-tenant job service on an event log
+
+  npm start                      everything in this process, PostgreSQL included, on http://127.0.0.1:4000
+  npm start -- --demo            and a worker with some jobs to look at
+
+  --port NUMBER   port of the HTTP API (PORT)
+  --roles LIST    what this process does: ${ROLES.join(',')} (ROLES)
+  --demo          enqueue and work some demo jobs
+  --help          this text
+
+Settings come from the environment or from a file named .env:
+
+${SETTING_LIST.map(({ name, standard }) => `  ${name.padEnd(22)}${standard}`.trimEnd()).join('\n')}
+
+They are explained in docs/configuration.md.
+`;
+
+export type Invocation = { readonly kind: 'help' } | { readonly kind: 'serve'; readonly config: Config };
+
+/**
+ * Reads flags (without the program's name) and environment; a flag wins. Throws one StartupError that names every
+ * problem and its remedy.
+ */
+export function readConfig(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Invocation {
+  const flags = readFlags(args);
+  if (flags.help === true) return { kind: 'help' };
+  const given: Record<string, string | undefined> = {
+    ...environment,
+    ...(flags.port !== undefined && { PORT: flags.port }),
+    ...(flags.roles !== undefined && { ROLES: flags.roles }),
+  };
+  const problems: string[] = [];
+  for (const [name, part] of Object.entries(NOT_IN_THIS_VERSION)) {
+    if (given[name]) problems.push(`${name}: ${part} is not in this version; remove the setting`);
+  }
+  const values = z.object(shapeOf(SETTINGS)).safeParse(withStandards(given));
+  for (const issue of values.error?.issues ?? []) {
+    const name = String(issue.path[0]);
+    // A connection string may hold a password.
+    const value = name === 'DATABASE_URL' ? '' : `, not ${JSON.stringify(given[name])}`;
+    problems.push(`${name}: ${issue.message}${value}`);
+  }
+  if (!values.success || problems.length > 0) throw invalid(problems);
+  const { data } = values;
+  return {
+    kind: 'serve',
+    config: Object.freeze({
+      databaseUrl: data.DATABASE_URL,
+      databaseConnections: data.DATABASE_CONNECTIONS,
+      port: data.PORT,
+      host: data.HOST,
+      dataDir: data.DATA_DIR,
+      logLevel: data.LOG_LEVEL,
+      roles: data.ROLES,
+      shutdownMs: data.SHUTDOWN_MS,
+      maxPendingEvents: data.MAX_PENDING_EVENTS,
+      maxPayloadBytes: data.MAX_PAYLOAD_BYTES,
+      demo: flags.demo === true,
+    }),
+  };
+}
+
+function readFlags(args: readonly string[]) {
+  try {
+    const options = {
+      help: { type: 'boolean', short: 'h' },
+      port: { type: 'string' },
+      roles: { type: 'string' },
+      demo: { type: 'boolean' },
+    } as const;
+    return parseArgs({ args: [...args], options }).values;
+  } catch (error) {
+    throw invalid([`${(error as Error).message.split('. ')[0]}; --help shows what there is`]);
+  }
+}
+
+function setting<T extends z.ZodType>(schema: T, standard: string, meaning: string) {
+  return { schema, standard, meaning };
+}
+
+function wholeNumber(least: number, most: number) {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, error)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, error);
+}
+
+type Schemas<S extends Record<string, { schema: z.ZodType }>> = { [K in keyof S]: S[K]['schema'] };
+
+function shapeOf<const S extends Record<string, { schema: z.ZodType }>>(settings: S): Schemas<S> {
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, { schema }]) => [name, schema]),
+  ) as Schemas<S>;
+}
+
+/** An empty variable counts as not set: that is how compose files and .env files leave things out. */
+function withStandards(
+  given: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  return Object.fromEntries(
+    SETTING_LIST.map(({ name, standard }) => [name, given[name]?.trim() || standard || undefined]),
+  );
+}
+
+function isPostgresUrl(text: string): boolean {
+  return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol);
+}
+
+function invalid(problems: readonly string[]): StartupError {
+  const list =
+    problems.length === 1 ? ` ${problems[0]}` : problems.map((problem) => `\n  ${problem}`).join('');
+  return new StartupError('config_invalid', `the configuration is not right:${list}`);
+}
