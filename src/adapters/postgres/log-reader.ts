@@ -1,0 +1,130 @@
+import type pg from 'pg';
+import type { LogFilter, LogPage, Position, ReadStreamOptions, StoredEvent } from '../../commands/ports.ts';
+import type { HighWater } from './log-high-water.ts';
+import { asText, LOG_COLUMNS, LOG_COLUMNS_WITHOUT_CONTENT, type LogRow, toEvents } from './log-row.ts';
+
+/** Positions a filtered page may cover: matches may be rare, and a page must still come back soon. */
+const WIDEST_FILTERED_PAGE = 50_000n;
+const MOST_STREAMS = 1_000;
+const LARGEST_INT = 2_147_483_647;
+
+/** Reads the events table. Every query is planned anew, for the table as it is now; none may scan it whole. */
+export class LogReader {
+  readonly #pool: pg.Pool;
+  readonly #highWater: HighWater;
+  readonly #timeoutMs: number;
+
+  constructor(pool: pg.Pool, highWater: HighWater, timeoutMs: number) {
+    this.#pool = pool;
+    this.#highWater = highWater;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async readStream(stream: string, options: ReadStreamOptions = {}): Promise<readonly StoredEvent[]> {
+    const { direction = 'forwards', fromRevision, limit } = options;
+    const from = Math.min(fromRevision ?? (direction === 'forwards' ? 0 : LARGEST_INT), LARGEST_INT);
+    const text = direction === 'forwards' ? STREAM_FORWARDS : STREAM_BACKWARDS;
+    return toEvents(await this.#rows(text, [stream, from, limit ?? null]));
+  }
+
+  async readStreams(streams: readonly string[]): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
+    if (streams.length > MOST_STREAMS) throw new RangeError(`at most ${MOST_STREAMS} streams in one read`);
+    const found = new Map<string, StoredEvent[]>();
+    if (streams.length === 0) return found;
+    for (const event of toEvents(await this.#rows(STREAMS, [streams]))) {
+      const events = found.get(event.stream);
+      if (events) events.push(event);
+      else found.set(event.stream, [event]);
+    }
+    return found;
+  }
+
+  async readLog(after: Position, limit: number, filter: LogFilter = {}): Promise<LogPage> {
+    let bound = this.#highWater.known;
+    let fresh = false;
+    if (after >= bound) {
+      bound = await this.#highWater.refresh();
+      fresh = true;
+      if (after >= bound) return { events: [], position: after, caughtUp: true };
+    }
+    const end =
+      filter.prefixes && bound - after > WIDEST_FILTERED_PAGE ? after + WIDEST_FILTERED_PAGE : bound;
+    const events = await this.readBetween(after, end, limit, filter);
+    const last = events.at(-1);
+    if (events.length >= limit && last) return { events, position: last.position, caughtUp: false };
+    if (end < bound) return { events, position: end, caughtUp: false };
+    return { events, position: end, caughtUp: fresh || (await this.#highWater.refresh()) <= end };
+  }
+
+  /** Events with after < position ≤ upTo. The caller sees to it that upTo is settled. */
+  async readBetween(
+    after: Position,
+    upTo: Position,
+    limit: number,
+    filter: LogFilter,
+  ): Promise<readonly StoredEvent[]> {
+    const text = logPage(filter);
+    const values = [after.toString(), upTo.toString(), limit, ...(filter.prefixes ? [filter.prefixes] : [])];
+    return toEvents(await this.#rows(text, values));
+  }
+
+  async truncate(stream: string, beforeRevision: number): Promise<void> {
+    await this.#rows(TRUNCATE, [stream, Math.min(beforeRevision, LARGEST_INT)]);
+  }
+
+  async #rows(text: string, values: unknown[]): Promise<LogRow[]> {
+    const query = {
+      text,
+      values,
+      rowMode: 'array' as const,
+      types: asText,
+      // Read by node-postgres though missing from its types: the caller is freed even when the server never answers.
+      query_timeout: this.#timeoutMs,
+    };
+    const { rows } = await this.#pool.query(query);
+    return rows as unknown as LogRow[];
+  }
+}
+
+const STREAM_FORWARDS = `
+select ${LOG_COLUMNS}
+from events
+where stream = $1
+  and revision >= $2
+order by revision
+limit $3`;
+
+const STREAM_BACKWARDS = `
+select ${LOG_COLUMNS}
+from events
+where stream = $1
+  and revision <= $2
+order by revision desc
+limit $3`;
+
+const STREAMS = `
+select ${LOG_COLUMNS}
+from events
+where stream = any ($1::text[])
+order by stream, revision`;
+
+/** The statement that reads a page of the log; exported so that a test can look at its plan. */
+export const logPage = ({ prefixes, withoutContent }: LogFilter): string => `
+select ${withoutContent ? LOG_COLUMNS_WITHOUT_CONTENT : LOG_COLUMNS}
+from events
+where position > $1
+  and position <= $2${prefixes ? '\n  and stream ^@ any ($4::text[])' : ''}
+order by position
+limit $3`;
+
+const TRUNCATE = `
+delete from events
+where stream = $1
+  and revision < least(
+    $2,
+    (
+      select max(revision)
+      from events
+      where stream = $1
+    )
+  )`;
