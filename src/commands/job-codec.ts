@@ -26,7 +26,7 @@ const retry = z.discriminatedUnion('kind', [
  * Data of every job event as stored. A field that is added must be optional; any other change is a new version, with the
  * schema as it was and its upcast under `older`.
  */
-const definitions: EventDefinitions<JobEvent> = {
+export const jobEventDefinitions: EventDefinitions<JobEvent> = {
   JobEnqueued: {
     schema: z.object({
       ...identity,
@@ -113,4 +113,4 @@ const definitions: EventDefinitions<JobEvent> = {
   },
 };
 
-export const jobCodec = eventCodec<JobEvent>(definitions);
+export const jobCodec = eventCodec<JobEvent>(jobEventDefinitions);

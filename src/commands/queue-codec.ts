@@ -3,7 +3,7 @@ import type { QueueEvent } from '../domain/queue/events.ts';
 import { type EventDefinitions, eventCodec } from './event-codec.ts';
 
 /** Data of every queue event as stored; the rules for changes are those of the job events. */
-const definitions: EventDefinitions<QueueEvent> = {
+export const queueEventDefinitions: EventDefinitions<QueueEvent> = {
   QueuePaused: {
     schema: z.object({ reason: z.string().optional(), until: z.number().optional() }),
   },
@@ -15,4 +15,4 @@ const definitions: EventDefinitions<QueueEvent> = {
   },
 };
 
-export const queueCodec = eventCodec<QueueEvent>(definitions);
+export const queueCodec = eventCodec<QueueEvent>(queueEventDefinitions);
