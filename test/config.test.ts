@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { HELP, readConfig, SETTING_LIST } from '../src/config.ts';
+
+describe('the configuration', () => {
+  it('has a standard for everything', () => {
+    expect(config([], {})).toMatchObject({
+      databaseUrl: undefined,
+      port: 4000,
+      host: '127.0.0.1',
+      dataDir: '.data',
+      logLevel: 'info',
+      shutdownMs: 10_000,
+      demo: false,
+    });
+    expect([...config([], {}).roles]).toEqual(['api', 'projections', 'timers']);
+  });
+
+  it('comes from the environment, and flags win', () => {
+    const environment = { PORT: '5000', ROLES: 'projections', DATABASE_URL: 'postgres://db/jobs' };
+    expect(config(['--port', '5001', '--roles=api, timers', '--demo'], environment)).toMatchObject({
+      port: 5001,
+      demo: true,
+      databaseUrl: 'postgres://db/jobs',
+    });
+    expect([...config(['--roles=api, timers'], environment).roles]).toEqual(['api', 'timers']);
+  });
+
+  it('takes an empty variable for none', () => {
+    expect(config([], { PORT: '', DATABASE_URL: ' ' })).toEqual(config([], {}));
+  });
+
+  it('cannot be changed', () => {
+    expect(Object.isFrozen(config([], {}))).toBe(true);
+  });
+
+  it('names every problem at once, with its remedy', () => {
+    const message = problems(['--port=99999'], {
+      ROLES: 'api,cook',
+      LOG_LEVEL: 'loud',
+      SHUTDOWN_MS: '-1',
+      DATABASE_URL: 'mysql://db',
+    });
+    expect(message).toMatch(/PORT: must be a whole number from 0 to 65535, not "99999"/);
+    expect(message).toMatch(/ROLES: must be one or more of api,projections,timers, not "api,cook"/);
+    expect(message).toMatch(/LOG_LEVEL: must be trace, debug/);
+    expect(message).toMatch(/SHUTDOWN_MS: must be a whole number/);
+    expect(message).toMatch(/DATABASE_URL: must look like postgres:/);
+  });
+
+  it.each(['4000.5', '0x10', '1e3', 'NaN', '٤٠٠٠', '99999999999999999999'])('refuses the port %j', (port) => {
+    expect(problems([], { PORT: port })).toMatch(/^.*PORT: must be a whole number/);
+  });
+
+  it('keeps a password out of its messages', () => {
+    expect(problems([], { DATABASE_URL: 'mysql://me:hunter2@db/jobs' })).not.toContain('hunter2');
+  });
+
+  it('does not pass over what this version lacks', () => {
+    const message = problems([], { EVENTSTOREDB_URL: 'esdb://x', KAFKA_BROKERS: 'x:9092' });
+    expect(message).toMatch(/EVENTSTOREDB_URL: EventStoreDB is not in this version/);
+    expect(message).toMatch(/KAFKA_BROKERS: Kafka is not in this version/);
+  });
+
+  it('refuses flags it does not know, and arguments', () => {
+    expect(problems(['--prot', '1'], {})).toMatch(/--prot.*--help/);
+    expect(problems(['serve'], {})).toMatch(/serve.*--help/);
+  });
+
+  it('helps', () => {
+    expect(readConfig(['--help'], { PORT: 'nonsense' })).toEqual({ kind: 'help' });
+    for (const { name } of SETTING_LIST) expect(HELP).toContain(name);
+  });
+});
+
+describe('its documents', () => {
+  it('docs/configuration.md lists every setting as it is', () => {
+    const rows = SETTING_LIST.map(
+      ({ name, standard, meaning }) => `| \`${name}\` | ${standard && `\`${standard}\``} | ${meaning} |`,
+    );
+    const table = document('docs/configuration.md')
+      .split('\n')
+      .filter((line) => line.startsWith('| `'));
+    expect(table).toEqual(rows);
+  });
+
+  it('.env.example lists every setting with its standard', () => {
+    const lines = document('.env.example')
+      .split('\n')
+      .filter((line) => /^#?[A-Z_]+=/.test(line));
+    expect(lines).toEqual(SETTING_LIST.map(({ name, standard }) => `#${name}=${standard}`));
+  });
+});
+
+function config(args: string[], environment: Record<string, string>) {
+  const invocation = readConfig(args, environment);
+  if (invocation.kind !== 'serve') throw new Error('expected a configuration');
+  return invocation.config;
+}
+
+function problems(args: string[], environment: Record<string, string>): string {
+  try {
+    readConfig(args, environment);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('expected problems');
+}
+
+function document(path: string): string {
+  return readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+}
