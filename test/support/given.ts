@@ -8,7 +8,7 @@ export type Happened<Event> = readonly [at: number, event: Event];
 export interface Scenario<Command, Event, Reason> {
   readonly given: readonly Happened<Event>[];
   readonly when: Command;
-  readonly then: readonly Event[] | Reason;
+  readonly gives: readonly Event[] | Reason;
 }
 
 export function fold<Command, State, Event, Reason>(
@@ -23,11 +23,11 @@ export function scenarios<Command, State, Event, Reason extends string>(
   decider: Decider<Command, State, Event, Reason>,
   table: Readonly<Record<string, Scenario<Command, Event, Reason>>>,
 ): void {
-  for (const [name, { given, when, then }] of Object.entries(table)) {
+  for (const [name, { given, when, gives }] of Object.entries(table)) {
     it(name, () => {
       const decision = decider.decide(when, fold(decider, given));
       expect(decision).toEqual(
-        typeof then === 'string' ? { kind: 'rejected', reason: then } : { kind: 'accepted', events: then },
+        typeof gives === 'string' ? { kind: 'rejected', reason: gives } : { kind: 'accepted', events: gives },
       );
     });
   }
