@@ -35,4 +35,10 @@ export interface Projection {
   apply(events: readonly DecodedEvent[], write: ProjectionWrite): Promise<void>;
   /** Fills empty tables from a better start than the first event; answers the position to go on after. */
   seed?(write: ProjectionWrite): Promise<Position>;
+  /**
+   * For projections whose tables other writers change as well, so that folding the log beside them and comparing means
+   * nothing: puts the live tables right in place. Takes the place of rebuild, and verify refuses; while it runs nothing
+   * else applies events. The checkpoint stays where it is.
+   */
+  repair?(write: ProjectionWrite): Promise<void>;
 }

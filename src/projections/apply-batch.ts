@@ -1,0 +1,32 @@
+import type { DecodedEvent } from '../commands/decoded-event.ts';
+import { type Move, moveCheckpoint } from './checkpoint.ts';
+import type { ProjectionEnvironment } from './environment.ts';
+import { type Generation, writeTo } from './generations.ts';
+import { inTransaction } from './in-transaction.ts';
+import type { Projection } from './projection.ts';
+
+/**
+ * Losing the last transactions in a crash loses rows and checkpoint together, and the log, which is durable, still has
+ * the events: waiting for the disk would buy nothing.
+ */
+const SETTINGS = `set local synchronous_commit = off; set local statement_timeout = '60s'`;
+
+/**
+ * Rows and checkpoint in one transaction. The checkpoint moves first: a runner that was replaced stops before it does
+ * any work, and all who take both locks take them in the same order. Throws CheckpointLostError.
+ */
+export async function applyBatch(
+  { pool }: Pick<ProjectionEnvironment, 'pool'>,
+  projection: Projection,
+  generation: Generation,
+  batch: Move & { readonly events: readonly DecodedEvent[]; readonly signal: AbortSignal },
+): Promise<void> {
+  await inTransaction(
+    pool,
+    async (client) => {
+      await moveCheckpoint(client, projection, generation, batch);
+      await projection.apply(batch.events, writeTo(client, generation));
+    },
+    { settings: SETTINGS, signal: batch.signal },
+  );
+}

@@ -1,0 +1,49 @@
+import type { Pool, PoolClient } from 'pg';
+
+export interface TransactionOptions {
+  /** Statements run right after begin, for example `set local …`. */
+  readonly settings?: string;
+  readonly isolation?: 'read committed' | 'repeatable read';
+  /** Breaks the connection off, and with it the transaction, this long after the abort. */
+  readonly signal?: AbortSignal;
+  readonly stopMs?: number;
+}
+
+/** Runs work in a transaction of its own: committed when it resolves, rolled back when it rejects. */
+export async function inTransaction<Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+  options: TransactionOptions = {},
+): Promise<Result> {
+  const { settings = '', isolation = 'read committed', signal, stopMs = 1_000 } = options;
+  const client = await pool.connect();
+  let timer: NodeJS.Timeout | undefined;
+  let released = false;
+  const release = (broken: boolean) => {
+    if (!released) client.release(broken);
+    released = true;
+  };
+  const onAbort = () => {
+    timer = setTimeout(() => release(true), stopMs);
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    await client.query(`begin isolation level ${isolation}; ${settings}`);
+    const result = await work(client);
+    await client.query('commit');
+    release(false);
+    return result;
+  } catch (error) {
+    const rolledBack =
+      released ||
+      (await client.query('rollback').then(
+        () => true,
+        () => false,
+      ));
+    release(!rolledBack);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,75 @@
+import { pause } from '../commands/pause.ts';
+import type { EventLog, Position } from '../commands/ports.ts';
+import { type Batch, concernsPrefixes, type LogSlice, readSlices, takeBatch } from './log-slice.ts';
+import type { LogTail } from './log-tail.ts';
+import type { Projection } from './projection.ts';
+
+const CATCH_UP_PAGE = 2_000;
+/** Between two looks at a log that has nothing new but is not at the tail yet either. */
+const RETRY_MS = 20;
+
+/** Gives a projection its events: from the shared tail, or read on its own while it is behind that. */
+export class LaneReader {
+  readonly #log: EventLog;
+  readonly #tail: LogTail;
+  readonly #projection: Projection;
+  readonly #concerns: (stream: string) => boolean;
+  #slice: LogSlice | undefined;
+  #own: { readonly slices: AsyncGenerator<LogSlice, undefined>; readonly stop: AbortController } | undefined;
+
+  constructor(log: EventLog, tail: LogTail, projection: Projection) {
+    this.#log = log;
+    this.#tail = tail;
+    this.#projection = projection;
+    this.#concerns = concernsPrefixes(projection.prefixes);
+  }
+
+  /** The next batch after `position`; an empty one when waitMs pass or the signal aborts first. */
+  async next(position: Position, limit: number, signal: AbortSignal, waitMs?: number): Promise<Batch> {
+    while (!signal.aborted) {
+      const shared = this.#tail.read(this, position);
+      if (shared) this.#stopOwn();
+      const slices = shared ?? (await this.#readOwn(position));
+      const batch = takeBatch(slices, position, limit, this.#concerns);
+      if (batch.position > position || batch.broken) return batch;
+      if (shared) await this.#changed(signal, waitMs);
+      else await pause(RETRY_MS, signal);
+      if (waitMs !== undefined && shared) break;
+    }
+    return { events: [], position };
+  }
+
+  /** Nothing is read for a while. */
+  leave(): void {
+    this.#tail.leave(this);
+    this.#stopOwn();
+  }
+
+  async #changed(signal: AbortSignal, waitMs: number | undefined): Promise<void> {
+    if (waitMs === undefined) return this.#tail.changed(signal);
+    await this.#tail.changed(AbortSignal.any([signal, AbortSignal.timeout(waitMs)]));
+  }
+
+  async #readOwn(position: Position): Promise<readonly LogSlice[]> {
+    if (this.#slice && this.#slice.after <= position && position < this.#slice.position) return [this.#slice];
+    this.#own ??= this.#startOwn(position);
+    const { value } = await this.#own.slices.next();
+    this.#slice = value;
+    if (!value) this.#stopOwn();
+    return value ? [value] : [];
+  }
+
+  #startOwn(position: Position) {
+    const stop = new AbortController();
+    const { prefixes, needsContent } = this.#projection;
+    const filter = { prefixes, withoutContent: !needsContent };
+    const reading = { ...this.#tail.reading, filter, pageSize: CATCH_UP_PAGE, signal: stop.signal };
+    return { slices: readSlices(this.#log, position, reading), stop };
+  }
+
+  #stopOwn(): void {
+    this.#own?.stop.abort();
+    this.#own = undefined;
+    this.#slice = undefined;
+  }
+}

@@ -1,0 +1,129 @@
+import type { Position } from '../commands/ports.ts';
+import type { ProjectionEnvironment } from './environment.ts';
+import { decodePage, type LogSlice, type Reading } from './log-slice.ts';
+
+/** About 32 MB: with that much unread, the tail waits for its slowest reader … */
+const MOST_WEIGHT = 32 * 1024 * 1024;
+/** … but not longer than this; a reader left behind reads for itself until it has caught up. */
+const PATIENCE_MS = 1_000;
+/** Read slices are kept for readers that are about to come back. */
+const KEPT_WEIGHT = 4 * 1024 * 1024;
+const PAGE_SIZE = 2_000;
+
+/**
+ * The live end of the log, read and decoded once for all projections of a process. Readers pull at their own speed; one
+ * that stalls or fails holds up nobody for longer than PATIENCE_MS.
+ */
+export class LogTail {
+  readonly #environment: ProjectionEnvironment;
+  readonly #reading: Reading;
+  readonly #readers = new Map<object, Position>();
+  #slices: LogSlice[] = [];
+  #weight = 0;
+  /** Where the oldest slice starts, and the end of the newest. */
+  #after: Position;
+  #position: Position;
+  #changed = Promise.withResolvers<void>();
+  #consumed = Promise.withResolvers<void>();
+
+  constructor(environment: ProjectionEnvironment, after: Position, filter: Reading['filter']) {
+    this.#environment = environment;
+    this.#reading = { filter, decode: environment.decode, unknown: 'skip', metrics: environment.metrics };
+    this.#after = after;
+    this.#position = after;
+  }
+
+  get reading(): Reading {
+    return this.#reading;
+  }
+
+  /** Follows the log until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const pages = this.#environment.log.subscribe(this.#position, {
+      ...this.#reading.filter,
+      pageSize: PAGE_SIZE,
+      signal,
+    });
+    for await (const page of pages) {
+      if (page.position > this.#position)
+        await this.#push(decodePage(page, this.#position, this.#reading), signal);
+      if (signal.aborted) return;
+    }
+    if (!signal.aborted) throw new Error('the subscription to the log ended');
+  }
+
+  /** Slices that end after the reader's position, none when all is read; undefined when they are gone from here. */
+  read(reader: object, position: Position): readonly LogSlice[] | undefined {
+    if (position < this.#after) {
+      this.leave(reader);
+      return undefined;
+    }
+    this.#readers.set(reader, position);
+    this.#trim();
+    return this.#slices.filter((slice) => slice.position > position);
+  }
+
+  /** A reader that will not read for a while must not hold up the others. */
+  leave(reader: object): void {
+    if (this.#readers.delete(reader)) this.#wakeWriter();
+  }
+
+  /** Resolves at the next slice or the abort. */
+  async changed(signal: AbortSignal): Promise<void> {
+    const onAbort = () => this.#wakeReaders();
+    if (signal.aborted) return;
+    signal.addEventListener('abort', onAbort, { once: true });
+    await this.#changed.promise;
+    signal.removeEventListener('abort', onAbort);
+  }
+
+  async #push(slice: LogSlice, signal: AbortSignal): Promise<void> {
+    this.#slices.push(slice);
+    this.#weight += slice.weight;
+    this.#position = slice.position;
+    this.#wakeReaders();
+    this.#trim();
+    const giveUpAt = performance.now() + PATIENCE_MS;
+    while (this.#weight > MOST_WEIGHT && !signal.aborted) {
+      const leftMs = giveUpAt - performance.now();
+      if (leftMs <= 0) this.#dropOldest();
+      else await this.#consumedWithin(leftMs);
+    }
+  }
+
+  async #consumedWithin(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    await Promise.race([this.#consumed.promise, promise]);
+    clearTimeout(timer);
+    this.#trim();
+  }
+
+  /** Lets go of what every reader has, beyond a little that late-comers may want. */
+  #trim(): void {
+    let slowest = this.#position;
+    for (const position of this.#readers.values()) if (position < slowest) slowest = position;
+    for (let [oldest] = this.#slices; oldest && oldest.position <= slowest; [oldest] = this.#slices) {
+      if (this.#weight - oldest.weight < KEPT_WEIGHT && this.#slices.length < 1_000) break;
+      this.#dropOldest();
+    }
+    this.#wakeWriter();
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#slices.shift();
+    if (!oldest) return;
+    this.#weight -= oldest.weight;
+    this.#after = oldest.position;
+  }
+
+  #wakeReaders(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  #wakeWriter(): void {
+    this.#consumed.resolve();
+    this.#consumed = Promise.withResolvers();
+  }
+}
