@@ -10,12 +10,16 @@ interface DomainEvent {
   readonly data: object;
 }
 
-/** A version of an event's data that is still in logs but no longer written. */
+/** A version of an event's data that logs still hold but nobody writes any more. */
 export interface OlderVersion {
-  readonly schema: z.ZodType<object>;
-  /** To the next version's data. */
-  upcast(data: object): object;
+  /** Checks data of this version and makes it the next version's. */
+  upcast(data: unknown): object;
 }
+
+export const olderVersion = <Data extends object>(
+  schema: z.ZodType<Data>,
+  upcast: (data: Data) => object,
+): OlderVersion => ({ upcast: (data) => upcast(schema.parse(data)) });
 
 export interface EventDefinition<Data extends object> {
   /** Data in the version written now, without the content. */
@@ -97,8 +101,7 @@ function compile(type: string, definition: EventDefinition<object>): Compiled {
     read(json, storedVersion) {
       try {
         let data: unknown = JSON.parse(json);
-        for (const version of older.slice(storedVersion - 1))
-          data = version.upcast(version.schema.parse(data));
+        for (const version of older.slice(storedVersion - 1)) data = version.upcast(data);
         return schema.parse(data) as OpenData;
       } catch (cause) {
         throw new CorruptEventError(type, storedVersion, cause);
