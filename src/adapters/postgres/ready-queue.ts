@@ -1,0 +1,268 @@
+import type pg from 'pg';
+import type {
+  Arrivals,
+  BlockedLane,
+  DueTimer,
+  LeaseKey,
+  LeaseSlot,
+  ReadyQueue,
+  Reserved,
+  StoredLease,
+  TenantTake,
+} from '../../commands/ready-queue.ts';
+import { columns, placeJobs } from '../../projections/place-jobs.ts';
+import { workerRegister } from './ready-queue-workers.ts';
+
+/** The dispatch tables of migration 0003. Plans are fixed by its functions. */
+export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
+  return {
+    async arrivals(afterBlock) {
+      const { rows } = await pool.query<ArrivalRow>({
+        name: 'ready_since',
+        text: READY_SINCE,
+        values: [afterBlock, MAX_ARRIVALS],
+      });
+      return toArrivals(rows, afterBlock, false);
+    },
+
+    async lanes() {
+      const { rows } = await pool.query<ArrivalRow>(READY_LANES);
+      return toArrivals(rows, 0, true);
+    },
+
+    async reserve(takes, slots, leaseExpiresAt, now) {
+      const { rows } = await pool.query<ClaimRow>({
+        name: 'claim_ready',
+        text: CLAIM,
+        values: [
+          now,
+          laneColumns(takes),
+          takes.map((take) => take.quota),
+          slotColumns(slots),
+          leaseExpiresAt,
+        ],
+      });
+      const reserved: Reserved[] = [];
+      const blocked: BlockedLane[] = [];
+      for (const row of rows) {
+        const { tenant_id: tenantId, queue, type, priority } = row;
+        if (row.blocked !== null) blocked.push({ tenantId, queue, type, priority, blocked: row.blocked });
+        else reserved.push(toReserved(row));
+      }
+      return { reserved, blocked };
+    },
+
+    place: (placements, now, withdrawn) => placeJobs(pool, placements, now, withdrawn),
+
+    async fireReadyTimers(now, after, limit) {
+      const { rows } = await pool.query<{ fired: number }>({
+        name: 'fire_ready_timers',
+        text: FIRE_READY,
+        values: [now, after, limit],
+      });
+      return rows[0]?.fired ?? 0;
+    },
+
+    async takeDueTimers(now, after, again, limit) {
+      const { rows } = await pool.query<TimerRow>({
+        name: 'take_due_timers',
+        text: TAKE_DUE,
+        values: [now, after, again, limit],
+      });
+      return rows.map((row) => ({
+        tenantId: row.tenant_id,
+        jobId: row.job_id,
+        kind: row.kind,
+        leaseId: row.lease_id ?? undefined,
+      }));
+    },
+
+    async extendLeases(leases, until) {
+      const { rows } = await pool.query<ExtendRow>({
+        name: 'extend_leases',
+        text: EXTEND,
+        values: [...keyColumns(leases), until],
+      });
+      const outcomes: ('extended' | 'cancel_requested' | 'ending' | undefined)[] = leases.map(
+        () => undefined,
+      );
+      for (const row of rows) {
+        const outcome = row.cancel_requested ? 'cancel_requested' : 'extended';
+        outcomes[Number(row.place) - 1] = row.expiring ? 'ending' : outcome;
+      }
+      return outcomes;
+    },
+
+    async expiredLeases(now, after, limit) {
+      const { rows } = await pool.query<LeaseRow>({
+        name: 'expired_leases',
+        text: EXPIRED,
+        values: [now, after, limit],
+      });
+      return rows.map(toStoredLease);
+    },
+
+    async endLeases(leases, now) {
+      const { rows } = await pool.query<{ place: string }>({
+        name: 'end_leases',
+        text: END,
+        values: [...keyColumns(leases), now],
+      });
+      const places = new Set(rows.map((row) => Number(row.place) - 1));
+      return leases.filter((_, index) => places.has(index));
+    },
+
+    async prolongAll(until) {
+      await pool.query(PROLONG_ALL, [until]);
+    },
+
+    async pruneArrivals(before) {
+      await pool.query(PRUNE_ARRIVALS, [before]);
+    },
+
+    ...workerRegister(pool),
+  };
+}
+
+/** Rows of arrivals read at once; more than a block holds. */
+const MAX_ARRIVALS = 20_000;
+
+interface ArrivalRow {
+  readonly epoch: string | null;
+  readonly block: string | null;
+  readonly tenant_id: string | null;
+  readonly queue: string | null;
+  readonly type: string | null;
+  readonly priority: number | null;
+}
+
+interface ClaimRow {
+  readonly slot: number;
+  readonly tenant_id: string;
+  readonly queue: string;
+  readonly type: string;
+  readonly priority: number;
+  readonly seq: string;
+  readonly job_id: string;
+  readonly revision: number;
+  readonly snapshot: string | null;
+  readonly blocked: 'paused' | 'busy' | null;
+}
+
+interface TimerRow {
+  readonly tenant_id: string;
+  readonly job_id: string;
+  readonly kind: DueTimer['kind'];
+  readonly lease_id: string | null;
+}
+
+interface ExtendRow {
+  readonly place: string;
+  readonly expiring: boolean;
+  readonly cancel_requested: boolean;
+}
+
+interface LeaseRow {
+  readonly tenant_id: string;
+  readonly job_id: string;
+  readonly lease_id: string;
+  readonly expires_at: string;
+  readonly settled: boolean;
+}
+
+function toArrivals(rows: readonly ArrivalRow[], afterBlock: number, whole: boolean): Arrivals {
+  let block = afterBlock;
+  const lanes: Arrivals['lanes'][number][] = [];
+  const changedTenants: string[] = [];
+  for (const { block: rowBlock, tenant_id: tenantId, queue, type, priority } of rows) {
+    block = Math.max(block, Number(rowBlock ?? 0));
+    if (tenantId === null) continue;
+    if (queue === null || type === null || priority === null) changedTenants.push(tenantId);
+    else lanes.push({ tenantId, queue, type, priority });
+  }
+  // The last block of a full page may be cut off: it is read again.
+  const more = !whole && rows.length >= MAX_ARRIVALS;
+  if (more) block -= 1;
+  return { epoch: rows[0]?.epoch ?? undefined, block, lanes, changedTenants, whole, more };
+}
+
+function toReserved(row: ClaimRow): Reserved {
+  return {
+    slot: row.slot - 1,
+    tenantId: row.tenant_id,
+    queue: row.queue,
+    type: row.type,
+    priority: row.priority,
+    seq: Number(row.seq),
+    jobId: row.job_id,
+    revision: row.revision,
+    snapshot: row.snapshot ?? undefined,
+  };
+}
+
+const toStoredLease = (row: LeaseRow): StoredLease => ({
+  tenantId: row.tenant_id,
+  jobId: row.job_id,
+  leaseId: row.lease_id,
+  expiresAt: Number(row.expires_at),
+  settled: row.settled,
+});
+
+const laneColumns = (takes: readonly TenantTake[]): string =>
+  columns(
+    takes.flatMap((take, index) =>
+      take.lanes.map((lane) => [lane.tenantId, lane.queue, lane.type, lane.priority, lane.floor, index + 1]),
+    ),
+  );
+
+const slotColumns = (slots: readonly LeaseSlot[]): string =>
+  columns(slots.map(({ workerId, leaseId }) => [workerId.replaceAll(/[\n\x1d]/g, ' '), leaseId]));
+
+const keyColumns = (leases: readonly LeaseKey[]): readonly string[] => [
+  leases.map((lease) => lease.tenantId).join('\n'),
+  leases.map((lease) => lease.jobId).join('\n'),
+  leases.map((lease) => lease.leaseId).join('\n'),
+];
+
+const READY_SINCE = `
+select epoch, block, tenant_id, queue, type, priority
+from ready_since($1, $2)`;
+
+const READY_LANES = `
+select d.epoch, a.block, l.tenant_id, l.queue, l.type, l.priority
+from (select (select epoch from dispatch_epoch) as epoch) as d
+cross join (select coalesce(max(block), 0) as block from ready_arrivals) as a
+left join lateral ready_lanes() as l on true`;
+
+const CLAIM = `
+select slot, tenant_id, queue, type, priority, seq, job_id, revision, snapshot, blocked
+from claim_ready($1, $2, $3, $4, $5)`;
+
+const FIRE_READY = `
+select fire_ready_timers($1, $2, $3) as fired`;
+
+const TAKE_DUE = `
+select tenant_id, job_id, kind, lease_id
+from take_due_timers($1, $2, $3, $4)`;
+
+const EXTEND = `
+select place, expiring, cancel_requested
+from extend_leases($1, $2, $3, $4)`;
+
+const EXPIRED = `
+select tenant_id, job_id, lease_id, expires_at, settled
+from expired_leases($1, $2, $3)`;
+
+const END = `
+select place
+from end_leases($1, $2, $3, $4)`;
+
+const PROLONG_ALL = `
+update leases
+set expires_at = $1
+where expires_at < $1
+  and not expiring`;
+
+const PRUNE_ARRIVALS = `
+delete from ready_arrivals
+where at_ms < $1`;

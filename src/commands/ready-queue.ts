@@ -1,0 +1,118 @@
+import type { JobAddress } from '../domain/job/stream.ts';
+import type { Lane, Placement } from './placement.ts';
+
+export interface LaneToClaim extends Lane {
+  /** Places up to this one are known to be empty. */
+  readonly floor: number;
+}
+
+/** What one tenant may get out of one claim. */
+export interface TenantTake {
+  readonly quota: number;
+  /** Of one tenant, by ascending priority. */
+  readonly lanes: readonly LaneToClaim[];
+}
+
+export interface LeaseSlot {
+  readonly workerId: string;
+  readonly leaseId: string;
+}
+
+/** A ready job taken out of the line, leased for the short time until its JobStarted is in the log. */
+export interface Reserved extends Lane, JobAddress {
+  /** Index of the slot it went to. */
+  readonly slot: number;
+  readonly seq: number;
+  /** Of its stream when it became ready. */
+  readonly revision: number;
+  readonly snapshot?: string | undefined;
+}
+
+/** A lane that gave less than it has. */
+export interface BlockedLane extends Lane {
+  /** busy: at its limit, or another process is claiming from it. */
+  readonly blocked: 'paused' | 'busy';
+}
+
+export interface Arrivals {
+  /** Changes when the tables were emptied. */
+  readonly epoch: string | undefined;
+  /** Where to go on. */
+  readonly block: number;
+  readonly lanes: readonly Lane[];
+  /** All lanes there are, not just those that got something. */
+  readonly whole: boolean;
+  /** More is there already. */
+  readonly more: boolean;
+  /** Tenants whose queue settings changed. */
+  readonly changedTenants: readonly string[];
+}
+
+export interface LeaseKey extends JobAddress {
+  readonly leaseId: string;
+}
+
+export interface StoredLease extends LeaseKey {
+  readonly expiresAt: number;
+  readonly settled: boolean;
+}
+
+export interface DueTimer extends JobAddress {
+  readonly kind: 'attempt_timeout' | 'deadline' | 'cancel_grace' | 'reconcile';
+  readonly leaseId: string | undefined;
+}
+
+export type WorkerDirective = 'run' | 'quiet' | 'terminate';
+
+export interface WorkerRow {
+  readonly tenantId: string;
+  readonly workerId: string;
+  readonly lastSeenAt: number;
+  readonly directive: WorkerDirective;
+}
+
+/**
+ * The dispatch tables: jobs that may run now, leases, timers. They follow from the log and decide nothing; every method
+ * may be repeated. Times in milliseconds since 1970.
+ */
+export interface ReadyQueue {
+  /** Lanes that got jobs after a block. */
+  arrivals(afterBlock: number): Promise<Arrivals>;
+  /** All lanes with ready jobs, and the block to go on after. */
+  lanes(): Promise<Arrivals>;
+  /** Takes ready jobs, at most one for each slot, in the order of the slots. */
+  reserve(
+    takes: readonly TenantTake[],
+    slots: readonly LeaseSlot[],
+    leaseExpiresAt: number,
+    now: number,
+  ): Promise<{ readonly reserved: readonly Reserved[]; readonly blocked: readonly BlockedLane[] }>;
+  /** Puts jobs where they belong. `withdrawn` leases go first, unless they were extended past the given expiry. */
+  place(
+    placements: readonly Placement[],
+    now: number,
+    withdrawn?: readonly (LeaseKey & { readonly expiresAt: number })[],
+  ): Promise<void>;
+  /** Moves jobs due after `after` up to `now` to the line; answers how many. */
+  fireReadyTimers(now: number, after: number, limit: number): Promise<number>;
+  /** Timers that ask for a command. Each comes again at `again` unless its job's events remove it. */
+  takeDueTimers(now: number, after: number, again: number, limit: number): Promise<readonly DueTimer[]>;
+  /** Outcomes in the order of the leases; undefined where no settled lease is, or somebody else is changing it now. */
+  extendLeases(
+    leases: readonly LeaseKey[],
+    until: number,
+  ): Promise<readonly ('extended' | 'cancel_requested' | 'ending' | undefined)[]>;
+  /** Leases that ran out after `after` up to `now`, longest ago first. */
+  expiredLeases(now: number, after: number, limit: number): Promise<readonly StoredLease[]>;
+  /** From now on these can't be extended; answers those that had really run out. */
+  endLeases(leases: readonly LeaseKey[], now: number): Promise<readonly LeaseKey[]>;
+  /** Gives every lease at least until then. */
+  prolongAll(until: number): Promise<void>;
+  /** Forgets arrivals from before. */
+  pruneArrivals(before: number): Promise<void>;
+  /** Notes that the worker is there; answers what it is told to do. `scopes`: tenants, or '*'. */
+  sawWorker(scopes: readonly string[], workerId: string, now: number): Promise<WorkerDirective>;
+  /** False when no such worker was seen. */
+  directWorker(tenantId: string, workerId: string, directive: WorkerDirective): Promise<boolean>;
+  listWorkers(tenantId: string, seenAfter: number): Promise<readonly WorkerRow[]>;
+}
