@@ -4,6 +4,13 @@ import { asJsonText, type JsonText } from '../../domain/json-text.ts';
 import { type JsonFault, type JsonScanLimits, scanJson } from './json-scanner.ts';
 import { HttpProblem } from './problems.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** No body counts as an empty object. */
+    readonly bodyOptional?: boolean;
+  }
+}
+
 /** Deepest nesting of a body. */
 export const MAX_JSON_DEPTH = 128;
 
@@ -19,12 +26,19 @@ const written = new WeakMap<FastifyRequest, { text: Buffer; slices?: ReadonlyMap
 /** Reads application/json bodies, and nothing else; the payload and result members stay available as written. */
 export function registerJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request, body) => {
-    refuseOtherEncodings(request);
-    if (body.length === 0) return undefined;
-    const { value, slices } = parseJson(body as Buffer);
-    written.set(request, { text: body as Buffer, ...(slices && { slices }) });
-    return value;
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) => {
+      refuseOtherEncodings(request);
+      if (body.length === 0) return undefined;
+      const { value, slices } = parseJson(body);
+      written.set(request, { text: body, ...(slices && { slices }) });
+      return value;
+    },
+  );
+  app.addHook('preValidation', async (request) => {
+    if (request.body === undefined && request.routeOptions.config.bodyOptional) request.body = {};
   });
 }
 

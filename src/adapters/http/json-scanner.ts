@@ -75,9 +75,11 @@ class Scanner {
     this.#blank();
     switch (this.#text.charCodeAt(this.#at)) {
       case OPEN_BRACE:
-        return this.#object();
+        this.#object();
+        return;
       case OPEN_BRACKET:
-        return this.#array();
+        this.#array();
+        return;
       case QUOTE:
         this.#string();
         return;

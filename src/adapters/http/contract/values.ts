@@ -53,7 +53,7 @@ export const leaseMs = z.int().min(1_000).max(3_600_000);
 /** An event's place in the log: compare for equality or hand back, nothing else. */
 export const position = z
   .string()
-  .regex(/^\d{1,19}$/, 'must be a position that this service gave out')
+  .regex(/^\d{1,18}$/, 'must be a position that this service gave out')
   .meta({ examples: ['1042'] });
 
 /** A number in a query string. */

@@ -1,0 +1,59 @@
+import type { CloudEventV1 } from 'cloudevents';
+import type { DecodedEvent } from '../../commands/decoded-event.ts';
+import { eventId } from './event-id.ts';
+import { publicEvent } from './public-event.ts';
+
+/** Name of this service in the feed. */
+export const EVENT_SOURCE = 'jobs-svc';
+
+/** An event as others get to see it. */
+export interface OutgoingEvent {
+  readonly id: string;
+  /** Also the name of its topic. */
+  readonly type: string;
+  /** Key that keeps a tenant's events in order. */
+  readonly tenantId: string;
+  readonly jobId: string;
+  readonly queue: string;
+  /** The CloudEvent in JSON structured mode; payload and result are byte for byte what the caller gave. */
+  readonly json: string;
+}
+
+type Attributes = Omit<CloudEventV1<never>, 'data'>;
+
+/** CloudEvents 1.0 for everybody else; undefined for events that stay inside. */
+export function toCloudEvent(decoded: DecodedEvent): OutgoingEvent | undefined {
+  if (decoded.aggregate !== 'job') return undefined;
+  const face = publicEvent(decoded);
+  if (!face) return undefined;
+  const { tenantId, jobId, metadata } = decoded;
+  const attributes = {
+    specversion: '1.0',
+    id: eventId(decoded.stream, decoded.revision),
+    source: EVENT_SOURCE,
+    type: face.type,
+    subject: tenantId,
+    time: new Date(metadata.occurredAt).toISOString(),
+    datacontenttype: 'application/json',
+    partitionkey: tenantId,
+    // Zero-padded, as the extension wants it: texts compare like the numbers.
+    sequence: String(decoded.revision).padStart(10, '0'),
+    correlationid: metadata.correlationId,
+    causationid: metadata.causationId,
+    recordedtime: new Date(decoded.recordedAt).toISOString(),
+    traceparent: metadata.traceparent,
+  } satisfies Attributes;
+  const { type, queue, priority } = face.identity;
+  const data = JSON.stringify({
+    tenantId,
+    jobId,
+    type,
+    queue,
+    priority,
+    status: face.status,
+    ...face.details,
+  });
+  const content = face.content ? `,"${face.content.field}":${face.content.text}` : '';
+  const json = `${JSON.stringify(attributes).slice(0, -1)},"data":${data.slice(0, -1)}${content}}}`;
+  return { id: attributes.id, type: face.type, tenantId, jobId, queue, json };
+}

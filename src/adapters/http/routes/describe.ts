@@ -1,0 +1,38 @@
+import type { RouteShorthandOptions } from 'fastify';
+import type { z } from 'zod';
+import { problem } from '../contract/problem.ts';
+import { PROBLEMS, type ProblemCode } from '../problem-catalogue.ts';
+
+type Answers = NonNullable<NonNullable<RouteShorthandOptions['schema']>['response']>;
+
+/** Any route may answer with these. */
+const ALWAYS: readonly ProblemCode[] = [
+  'unauthenticated',
+  'forbidden',
+  'validation',
+  'dependency-unavailable',
+];
+
+/**
+ * The answers of a route for the API description: what it gives by status, undefined for no body, and the problems it
+ * can end with.
+ */
+export function answers(
+  good: Readonly<Record<number, z.ZodType | undefined>>,
+  ...problems: readonly ProblemCode[]
+): Answers {
+  const described: Record<string, unknown> = {};
+  for (const [status, schema] of Object.entries(good)) {
+    described[status] = schema
+      ? { description: 'OK', content: { 'application/json': { schema } } }
+      : { description: 'Nothing to say', content: {} };
+  }
+  const byStatus = Map.groupBy([...ALWAYS, ...problems], (code) => PROBLEMS[code].status);
+  for (const [status, codes] of byStatus) {
+    described[status] = {
+      description: codes.map((code) => `\`${code}\``).join(', '),
+      content: { 'application/problem+json': { schema: problem } },
+    };
+  }
+  return described as Answers;
+}

@@ -1,0 +1,132 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Clock, EventLog, Ids, Position } from '../../commands/ports.ts';
+import type { Logger, Metrics } from '../../commands/telemetry.ts';
+import type { JobSnapshot, UseCases } from '../../commands/use-cases.ts';
+import type { Queries } from '../../projections/queries.ts';
+import type { Credentials } from './principal.ts';
+
+/** A Fastify instance whose routes are typed by their zod schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+export interface Limits {
+  /** Bytes of one payload or result. */
+  readonly contentBytes: number;
+  /** Bytes of a body. */
+  readonly bodyBytes: number;
+  /** Bytes of a body that holds many items. */
+  readonly batchBytes: number;
+  /** Claims that may wait at once, of all workers. */
+  readonly waitingClaims: number;
+  readonly streams: number;
+  /** Longest wait for a read model to reach an Await-Position. */
+  readonly awaitMs: number;
+  /** A stream whose client takes longer than this to read is ended. */
+  readonly slowStreamMs: number;
+  readonly streamPingMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  contentBytes: 256 * 1024,
+  bodyBytes: 1024 * 1024,
+  batchBytes: 4 * 1024 * 1024,
+  waitingClaims: 1_000,
+  streams: 200,
+  awaitMs: 2_000,
+  slowStreamMs: 10_000,
+  streamPingMs: 15_000,
+};
+
+export interface HealthCheck {
+  readonly name: string;
+  /** Rejects when the part does not work. */
+  check(): Promise<void>;
+}
+
+/** How far a read model is, in this process's view. */
+export interface Freshness {
+  readonly position: Position;
+  /** Milliseconds behind the log. */
+  readonly lagMs: number;
+}
+
+export interface ProjectionStatus extends Freshness {
+  readonly name: string;
+  readonly version: number;
+  readonly head: Position;
+  readonly rebuild: {
+    readonly phase: string;
+    readonly startedAt: number;
+    readonly events: number;
+    readonly eventsPerSecond: number;
+    readonly position: Position;
+    readonly target: Position;
+    readonly etaMs: number | null;
+    readonly error: string | null;
+  } | null;
+}
+
+export interface RebuildRequest {
+  readonly tenantId?: string | undefined;
+  readonly toPosition?: Position | undefined;
+  readonly toTime?: number | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What the API needs to know about read models, and can ask of them. */
+export interface ProjectionControl {
+  list(): Promise<readonly ProjectionStatus[]>;
+  /** Starts a rebuild and answers at once; false when there is no such projection. Throws with code already_rebuilding. */
+  rebuild(name: string, request: RebuildRequest): Promise<boolean>;
+  /** False when the projection did not get there in time. */
+  waitFor(name: string, position: Position, timeoutMs: number): Promise<boolean>;
+  /** undefined while nothing is known yet. */
+  freshness(name: string): Freshness | undefined;
+}
+
+/** A worker that was heard of lately. */
+export interface WorkerRow {
+  readonly workerId: string;
+  readonly quiet: boolean;
+  readonly running: number;
+  readonly lastSeenAt: number | null;
+}
+
+export interface WorkerDirectory {
+  /** Workers with leases of these tenants, or told to be quiet by them. */
+  list(tenants: readonly string[] | '*'): Promise<readonly WorkerRow[]>;
+  setQuiet(tenants: readonly string[] | '*', workerId: string, quiet: boolean): Promise<void>;
+}
+
+/** A job as it stands, as it stood after a revision, or at a time; undefined when there was none. */
+export type ReadJob = (
+  tenantId: string,
+  jobId: string,
+  at: { readonly revision?: number | undefined; readonly asOf?: number | undefined },
+) => Promise<JobSnapshot | undefined>;
+
+/** Everything the server is made of. */
+export interface ServerParts {
+  readonly useCases: UseCases;
+  readonly queries: Queries;
+  readonly readJob: ReadJob;
+  readonly log: EventLog;
+  readonly projections: ProjectionControl;
+  readonly workers: WorkerDirectory;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Prometheus text of /metrics. */
+  readonly metricsText: () => Promise<string>;
+  readonly healthChecks: readonly HealthCheck[];
+  readonly limits: Limits;
+}

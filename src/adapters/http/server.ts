@@ -1,0 +1,72 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import { cachedCredentials } from './cached-credentials.ts';
+import { registerAuthentication } from './caller.ts';
+import { HEADERS } from './contract/headers.ts';
+import { registerJsonBody } from './json-body.ts';
+import { OpenRequests } from './open-requests.ts';
+import { registerOpenApi } from './openapi.ts';
+import { registerProblems } from './problems.ts';
+import { registerRequestMetrics } from './request-metrics.ts';
+import { registerRequestValidation } from './request-validation.ts';
+import { acknowledgeRoutes } from './routes/acknowledge.ts';
+import { claimRoutes } from './routes/claims.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { enqueueRoutes } from './routes/enqueue.ts';
+import { eventRoutes } from './routes/events.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { projectionRoutes } from './routes/projections.ts';
+import { queueRoutes } from './routes/queues.ts';
+import { serviceRoutes } from './routes/service.ts';
+import { statsRoutes } from './routes/stats.ts';
+import { workerRoutes } from './routes/workers.ts';
+import type { App, ServerParts } from './server-parts.ts';
+import { registerUnknownRoutes } from './unknown-routes.ts';
+
+/**
+ * The HTTP API. Listening is the caller's affair; close() ends long polls and streams at once and lets running requests
+ * finish.
+ */
+export function createServer(parts: ServerParts): FastifyInstance {
+  const app: App = Fastify({
+    bodyLimit: parts.limits.bodyBytes,
+    genReqId: () => parts.ids.next(),
+    logger: false,
+    routerOptions: { maxParamLength: 200 },
+    // A client gets this long to send its head and body; long polls wait in the answer.
+    requestTimeout: 30_000,
+    forceCloseConnections: 'idle',
+  });
+  const longPolls = new OpenRequests(parts.limits.waitingClaims);
+  const streams = new OpenRequests(parts.limits.streams);
+
+  registerRequestValidation(app);
+  registerProblems(app, parts.logger);
+  registerUnknownRoutes(app);
+  registerJsonBody(app);
+  registerRequestMetrics(app, parts.metrics);
+  registerOpenApi(app);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header(HEADERS.requestId, request.id);
+  });
+  app.addHook('preClose', async () => {
+    longPolls.closeAll();
+    streams.closeAll();
+  });
+
+  app.register(async (open) => serviceRoutes(open as App, parts));
+  app.register(async (v1) => {
+    registerAuthentication(v1, cachedCredentials(parts.credentials, parts.clock));
+    const api = v1 as App;
+    enqueueRoutes(api, parts);
+    jobRoutes(api, parts);
+    claimRoutes(api, parts, longPolls);
+    acknowledgeRoutes(api, parts);
+    deadLetterRoutes(api, parts);
+    queueRoutes(api, parts);
+    projectionRoutes(api, parts);
+    eventRoutes(api, parts, streams);
+    statsRoutes(api, parts);
+    workerRoutes(api, parts);
+  });
+  return app;
+}
