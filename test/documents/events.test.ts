@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { publicEvent } from '../../src/adapters/cloudevents/public-event.ts';
+import { jobEventDefinitions } from '../../src/commands/job-codec.ts';
+import { LOG_START } from '../../src/commands/ports.ts';
+import { queueEventDefinitions } from '../../src/commands/queue-codec.ts';
+import type { DedupeKeyEvent } from '../../src/domain/dedupe-key/events.ts';
+import type { JobEvent } from '../../src/domain/job/events.ts';
+
+interface Definition {
+  readonly schema: z.ZodType;
+  readonly content?: { readonly field: string; readonly required: boolean };
+}
+
+interface Documented {
+  /** Public type, or `internal`. */
+  readonly face: string;
+  /** Names as written, `?` included. */
+  readonly fields: readonly string[];
+  readonly published: readonly string[];
+}
+
+const document = readFileSync(new URL('../../docs/events.md', import.meta.url), 'utf8');
+const documented = new Map(
+  document
+    .split(/^### /m)
+    .slice(1)
+    .map((section): [string, Documented] => {
+      const [, name = '', face = ''] = /^(\w+): (.+)$/m.exec(section) ?? [];
+      const rows = [...section.matchAll(/^\| ([\w, ?]+) \| (yes|—) \|/gm)];
+      const fields = rows.flatMap(([, names = '', published]) =>
+        names.split(', ').map((field) => ({ field, published: published === 'yes' })),
+      );
+      return [
+        name,
+        {
+          face: face.replaceAll('`', ''),
+          fields: fields.map(({ field }) => field).sort(),
+          published: fields
+            .filter(({ published }) => published)
+            .map(({ field }) => field.replace('?', ''))
+            .sort(),
+        },
+      ];
+    }),
+);
+
+const dedupeKeyFields: Record<DedupeKeyEvent['type'], readonly string[]> = { DedupeKeyTaken: ['jobId'] };
+
+/** Fields of every event as its schema and its content have them. */
+const actual = new Map<string, readonly string[]>([
+  ...Object.entries<Definition>({ ...jobEventDefinitions, ...queueEventDefinitions }).map(
+    ([type, definition]): [string, readonly string[]] => [type, fieldsOf(definition)],
+  ),
+  ...Object.entries(dedupeKeyFields),
+]);
+
+it('every event is documented, and no other', () => {
+  expect([...documented.keys()].sort()).toEqual([...actual.keys()].sort());
+});
+
+it.each([...actual])('%s is documented with its fields', (type, fields) => {
+  expect(documented.get(type)?.fields).toEqual([...fields].sort());
+});
+
+describe('what is published', () => {
+  const jobTypes = Object.keys(jobEventDefinitions);
+
+  it.each(jobTypes)('of %s is documented', (type) => {
+    const faces = examples(type).map((event) =>
+      publicEvent({
+        aggregate: 'job',
+        jobId: '01890a5d-ac96-774b-bcce-b302099a8057',
+        event,
+        stream: 'job-acme.01890a5d-ac96-774b-bcce-b302099a8057',
+        revision: 0,
+        position: LOG_START,
+        recordedAt: 0,
+        tenantId: 'acme',
+        metadata: {
+          tenantId: 'acme',
+          actor: { id: 'k1', auth: 'api_key' },
+          correlationId: 'c1',
+          causationId: 'c2',
+          occurredAt: 0,
+        },
+      }),
+    );
+    const members = faces.flatMap((face) => {
+      if (!face) return [];
+      const details = Object.entries(face.details).filter(([, value]) => value !== undefined);
+      const content = face.content ? [face.content.field] : [];
+      return [...Object.keys(face.identity), ...details.map(([name]) => name), ...content];
+    });
+    const types = new Set(faces.map((face) => face?.type ?? 'internal'));
+    expect(documented.get(type)?.face).toBe([...types].join());
+    expect(documented.get(type)?.published).toEqual([...new Set(members)].sort());
+  });
+
+  it('is nothing of the other aggregates', () => {
+    const others = [...documented].filter(([type]) => !jobTypes.includes(type));
+    expect(others.filter(([, { face, published }]) => face !== 'internal' || published.length > 0)).toEqual(
+      [],
+    );
+  });
+});
+
+function fieldsOf({ schema, content }: Definition): readonly string[] {
+  if (!(schema instanceof z.ZodObject)) throw new Error('event data is an object');
+  const fields = Object.entries(schema.shape).map(([name, field]) =>
+    z.safeParse(field, undefined).success ? `${name}?` : name,
+  );
+  return content ? [...fields, content.required ? content.field : `${content.field}?`] : fields;
+}
+
+function examples(type: string): readonly JobEvent[] {
+  const fixture = new URL(`../fixtures/events/${type}.v1.json`, import.meta.url);
+  const { examples } = JSON.parse(readFileSync(fixture, 'utf8')) as { examples: { event: JobEvent }[] };
+  return examples.map(({ event }) => event);
+}
