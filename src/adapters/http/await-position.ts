@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Position } from '../../commands/ports.ts';
 import { HEADERS } from './contract/headers.ts';
 import { HttpProblem, invalid } from './problems.ts';
 import type { ServerParts } from './server-parts.ts';
@@ -13,16 +14,21 @@ export async function followLog(
   { projections, limits }: Pick<ServerParts, 'projections' | 'limits'>,
   projection: string,
 ): Promise<void> {
-  const wanted = request.headers[HEADERS.awaitPosition];
-  if (wanted !== undefined) {
-    if (typeof wanted !== 'string' || !/^\d{1,18}$/.test(wanted)) {
-      throw invalid('Await-Position', 'must be an Event-Position of this service');
-    }
-    const there = await projections.waitFor(projection, BigInt(wanted), limits.awaitMs);
-    if (!there) throw new HttpProblem('projection-behind', undefined, { retryAfterMs: 1_000 });
+  const wanted = awaited(request);
+  if (wanted !== undefined && !(await projections.waitFor(projection, wanted, limits.awaitMs))) {
+    throw new HttpProblem('projection-behind', undefined, { retryAfterMs: 1_000 });
   }
-  const freshness = projections.freshness(projection);
+  const freshness = await projections.freshness(projection);
   if (!freshness) return;
-  reply.header(HEADERS.projectionPosition, String(freshness.position));
+  // What is known may be older than what was just waited for.
+  const position = wanted !== undefined && wanted > freshness.position ? wanted : freshness.position;
+  reply.header(HEADERS.projectionPosition, String(position));
   reply.header(HEADERS.projectionLagMs, String(Math.round(freshness.lagMs)));
+}
+
+function awaited(request: FastifyRequest): Position | undefined {
+  const value = request.headers[HEADERS.awaitPosition];
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && /^\d{1,18}$/.test(value)) return BigInt(value);
+  throw invalid('Await-Position', 'must be an Event-Position of this service');
 }

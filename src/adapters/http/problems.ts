@@ -104,9 +104,7 @@ const BY_ERROR_CODE: Readonly<Record<string, ProblemCode>> = {
   log_overloaded: 'log-overloaded',
   log_unavailable: 'log-unavailable',
   contended: 'contended',
-  projection_behind: 'projection-behind',
-  already_rebuilding: 'already-rebuilding',
-  unknown_projection: 'not-found',
+  leadership_taken: 'already-rebuilding',
 };
 
 function retryAfterOf(error: FastifyError, code: ProblemCode): ProblemOptions {

@@ -4,7 +4,10 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, EventLog, Ids, Position } from '../../commands/ports.ts';
 import type { Logger, Metrics } from '../../commands/telemetry.ts';
 import type { JobSnapshot, UseCases } from '../../commands/use-cases.ts';
+import type { ProjectionFreshness } from '../../projections/freshness.ts';
 import type { Queries } from '../../projections/queries.ts';
+import type { RebuildReport, RebuildRequest } from '../../projections/rebuild.ts';
+import type { RebuildProgress } from '../../projections/rebuild-progress.ts';
 import type { Credentials } from './principal.ts';
 
 /** A Fastify instance whose routes are typed by their zod schemas. */
@@ -50,46 +53,28 @@ export interface HealthCheck {
   check(): Promise<void>;
 }
 
-/** How far a read model is, in this process's view. */
-export interface Freshness {
-  readonly position: Position;
-  /** Milliseconds behind the log. */
-  readonly lagMs: number;
-}
-
-export interface ProjectionStatus extends Freshness {
-  readonly name: string;
-  readonly version: number;
-  readonly head: Position;
-  readonly rebuild: {
-    readonly phase: string;
-    readonly startedAt: number;
-    readonly events: number;
-    readonly eventsPerSecond: number;
-    readonly position: Position;
-    readonly target: Position;
-    readonly etaMs: number | null;
-    readonly error: string | null;
-  } | null;
-}
-
-export interface RebuildRequest {
-  readonly tenantId?: string | undefined;
-  readonly toPosition?: Position | undefined;
-  readonly toTime?: number | undefined;
-  readonly dryRun?: boolean | undefined;
+/** A rebuild that runs, or ran last, in this process. Times are milliseconds since 1970. */
+export interface RebuildState {
+  readonly phase: RebuildProgress['phase'] | 'starting' | 'done' | 'failed';
+  readonly startedAt: number;
+  readonly finishedAt: number | null;
+  readonly progress: Pick<RebuildProgress, 'events' | 'totalEvents' | 'done' | 'eventsPerSecond' | 'etaMs'>;
+  readonly report: RebuildReport | null;
+  readonly error: string | null;
 }
 
 /** What the API needs to know about read models, and can ask of them. */
 export interface ProjectionControl {
-  list(): Promise<readonly ProjectionStatus[]>;
-  /** Starts a rebuild and answers at once; false when there is no such projection. Throws with code already_rebuilding. */
-  rebuild(name: string, request: RebuildRequest): Promise<boolean>;
+  list(): Promise<readonly (ProjectionFreshness & { readonly rebuild: RebuildState | null })[]>;
+  /** Starts a rebuild and answers at once; throws `already-rebuilding`. The projection must exist. */
+  rebuild(name: string, request: RebuildOptions): void;
   /** False when the projection did not get there in time. */
   waitFor(name: string, position: Position, timeoutMs: number): Promise<boolean>;
-  /** undefined while nothing is known yet. */
-  freshness(name: string): Freshness | undefined;
+  /** At most half a second old; undefined for unknown names. */
+  freshness(name: string): Promise<Pick<ProjectionFreshness, 'position' | 'lagMs'> | undefined>;
 }
+
+export type RebuildOptions = Pick<RebuildRequest, 'tenant' | 'toPosition' | 'toTime' | 'dryRun'>;
 
 /** A worker that was heard of lately. */
 export interface WorkerRow {

@@ -4,16 +4,32 @@ import { position, tenantId, time } from './values.ts';
 export const projectionName = z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, 'must be the name of a projection');
 export const projectionParams = z.strictObject({ name: projectionName });
 
+/** A rebuild that runs, or ran last, in the process that answers. */
 export const rebuildProgress = z
   .object({
-    phase: z.string(),
+    phase: z.enum([
+      'starting',
+      'replaying',
+      'indexing',
+      'comparing',
+      'catching_up',
+      'swapping',
+      'repairing',
+      'done',
+      'failed',
+    ]),
     startedAt: time,
+    finishedAt: time.nullable(),
     events: z.int(),
+    totalEvents: z.int().describe('Reckoned while it runs.'),
+    done: z.number().describe('0 to 1.'),
     eventsPerSecond: z.number(),
-    position,
-    target: position,
-    /** Estimated; null while unknown. */
-    etaMs: z.int().nullable(),
+    etaMs: z.int().nullable().describe('Time left for the replay; null while nothing can be said.'),
+    outcome: z.enum(['swapped', 'replaced', 'frozen', 'dry_run', 'repaired']).nullable(),
+    differences: z
+      .int()
+      .nullable()
+      .describe('Rows that differed from the ones shown before; null: not compared.'),
     error: z.string().nullable(),
   })
   .meta({ id: 'RebuildProgress' });
@@ -24,9 +40,19 @@ export const projection = z
   .object({
     name: z.string(),
     version: z.int(),
+    status: z
+      .enum(['waiting', 'live', 'catching_up', 'retrying', 'faulted'])
+      .describe('waiting: nobody has taken it up yet; faulted: it stands still at an event it cannot apply.'),
     position,
     head: position.describe('Position of the newest event in the log.'),
-    lagMs: z.int().describe('How far the read model is behind the log; 0 when it has everything.'),
+    lagEvents: z.int().describe('Events it has not applied yet, counted up to 1,000.'),
+    lagMs: z.int().describe('Age of the oldest event it has not applied yet.'),
+    eventsPerSecond: z.number(),
+    lastError: z.object({ message: z.string(), at: time, attempts: z.int() }).nullable(),
+    building: z
+      .object({ version: z.int(), position })
+      .nullable()
+      .describe('Tables that are being built beside the live ones, by any process.'),
     rebuild: rebuildProgress.nullable(),
   })
   .meta({ id: 'Projection' });

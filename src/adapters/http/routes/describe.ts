@@ -1,5 +1,5 @@
 import type { RouteShorthandOptions } from 'fastify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { problem } from '../contract/problem.ts';
 import { PROBLEMS, type ProblemCode } from '../problem-catalogue.ts';
 
@@ -25,7 +25,7 @@ export function answers(
   for (const [status, schema] of Object.entries(good)) {
     described[status] = schema
       ? { description: 'OK', content: { 'application/json': { schema } } }
-      : { description: 'Nothing to say', content: {} };
+      : z.null().describe('Nothing to say');
   }
   const byStatus = Map.groupBy([...ALWAYS, ...problems], (code) => PROBLEMS[code].status);
   for (const [status, codes] of byStatus) {

@@ -1,3 +1,4 @@
+import { differenceCount } from '../../../projections/compare-tables.ts';
 import {
   type Projection,
   projectionList,
@@ -6,8 +7,8 @@ import {
   rebuildProjectionRequest,
 } from '../contract/projections.ts';
 import { HttpProblem } from '../problems.ts';
-import { formatTime, parseOptionalTime } from '../rfc3339.ts';
-import type { App, ProjectionStatus, ServerParts } from '../server-parts.ts';
+import { formatOptionalTime, formatTime, parseOptionalTime } from '../rfc3339.ts';
+import type { App, ProjectionControl, RebuildState, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
 
 const TAGS = ['projections'];
@@ -65,13 +66,13 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
     async (request, reply) => {
       const { toPosition, toTime, dryRun, tenantId } = request.body;
       const { name } = request.params;
-      const known = await projections.rebuild(name, {
-        tenantId,
+      await find(name);
+      projections.rebuild(name, {
+        tenant: tenantId,
         dryRun,
         toPosition: toPosition === undefined ? undefined : BigInt(toPosition),
         toTime: parseOptionalTime(toTime),
       });
-      if (!known) throw new HttpProblem('not-found', 'no such projection');
       return reply
         .status(202)
         .header('location', `/v1/projections/${name}`)
@@ -80,16 +81,44 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
   );
 }
 
-const projectionView = ({ name, version, position, head, lagMs, rebuild }: ProjectionStatus): Projection => ({
-  name,
-  version,
+type Status = Awaited<ReturnType<ProjectionControl['list']>>[number];
+
+const projectionView = ({
+  position,
+  head,
+  lagMs,
+  lastError,
+  building,
+  rebuild,
+  ...rest
+}: Status): Projection => ({
+  ...rest,
   position: String(position),
   head: String(head),
   lagMs: Math.round(lagMs),
-  rebuild: rebuild && {
-    ...rebuild,
-    startedAt: formatTime(rebuild.startedAt),
-    position: String(rebuild.position),
-    target: String(rebuild.target),
+  lastError: lastError && {
+    message: lastError.message,
+    at: formatTime(lastError.at),
+    attempts: lastError.attempts,
   },
+  building: building && { ...building, position: String(building.position) },
+  rebuild: rebuild && rebuildView(rebuild),
+});
+
+const rebuildView = ({
+  phase,
+  startedAt,
+  finishedAt,
+  progress,
+  report,
+  error,
+}: RebuildState): Projection['rebuild'] => ({
+  phase,
+  startedAt: formatTime(startedAt),
+  finishedAt: formatOptionalTime(finishedAt),
+  ...progress,
+  etaMs: progress.etaMs === null ? null : Math.round(progress.etaMs),
+  outcome: report?.outcome ?? null,
+  differences: report?.comparison ? differenceCount(report.comparison.tables) : null,
+  error,
 });

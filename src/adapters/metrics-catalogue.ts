@@ -1,0 +1,58 @@
+export interface MetricDefinition {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+const counter = (help: string, ...labels: readonly string[]): MetricDefinition => ({
+  type: 'counter',
+  help,
+  labels,
+});
+const gauge = (help: string, ...labels: readonly string[]): MetricDefinition => ({
+  type: 'gauge',
+  help,
+  labels,
+});
+const histogram = (help: string, ...labels: readonly string[]): MetricDefinition => ({
+  type: 'histogram',
+  help,
+  labels,
+});
+
+/**
+ * Every figure the service reports. Exposed as `eventzr_<name>`, counters with `_total`, histograms (of durations) with
+ * `_seconds` at the end. A figure that is not declared here is not exposed.
+ */
+export const METRICS: Readonly<Record<string, MetricDefinition>> = {
+  http_request_duration: histogram('HTTP requests by route.', 'method', 'route', 'status'),
+  http_long_polls: gauge('Claims that wait for work.'),
+  http_event_streams: gauge('Open event streams.'),
+
+  event_log_append: histogram('Time of one append call to the database.'),
+  event_log_append_calls: counter('Append calls to the database; each carries the events of many callers.'),
+  event_log_append_events: counter('Events appended.'),
+  event_log_append_refused: counter('Events refused because too many were waiting.'),
+  event_log_append_races: counter('Append calls that lost a race for a stream.'),
+  event_log_append_retries: counter('Append calls repeated after a failure.'),
+  event_log_conflicts: counter('Appends refused for their expected revision.'),
+  event_log_pending_events: gauge('Events waiting to be appended.'),
+  event_log_hwm_age: gauge('Seconds since readers last learned how far they may read.'),
+  event_log_hwm_timeouts: counter('Times that learning how far to read took too long.'),
+
+  projection_position: gauge('Position a read model has reached.', 'projection'),
+  projection_lag_events: gauge('Events a read model is behind.', 'projection'),
+  projection_lag_seconds: gauge('Seconds a read model is behind.', 'projection'),
+  projection_up: gauge('1 while a read model follows the log.', 'projection'),
+  projection_faulted: gauge('1 while a read model stands still at an event it cannot apply.', 'projection'),
+  projection_events: counter('Events applied to a read model.', 'projection'),
+  projection_batch: histogram('Time to apply a batch.', 'projection'),
+  projection_visible: histogram('Time from an event being recorded until it shows.', 'projection'),
+  projection_failures: counter('Batches that could not be applied.', 'projection'),
+  projection_unknown_events: counter('Events of unknown type that were skipped.', 'type'),
+
+  background_running: gauge('1 while a background task runs.', 'task'),
+  background_restarts: counter('Background tasks started again after they ended.', 'task'),
+  leader: gauge('1 while this process leads.', 'name'),
+  leader_lost: counter('Leaderships lost before the task ended.', 'name'),
+};
