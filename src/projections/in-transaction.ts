@@ -17,11 +17,16 @@ export async function inTransaction<Result>(
 ): Promise<Result> {
   const { settings = '', isolation = 'read committed', signal, stopMs = 1_000 } = options;
   const client = await pool.connect();
+  // The statement in flight fails as well and says it better; unheard, the event would end the process.
+  const onError = () => undefined;
+  client.on('error', onError);
   let timer: NodeJS.Timeout | undefined;
   let released = false;
   const release = (broken: boolean) => {
-    if (!released) client.release(broken);
+    if (released) return;
     released = true;
+    if (!broken) client.off('error', onError);
+    client.release(broken);
   };
   const onAbort = () => {
     timer = setTimeout(() => release(true), stopMs);

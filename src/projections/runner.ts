@@ -7,13 +7,13 @@ import { Lane, type LaneOptions } from './lane.ts';
 import { LogTail } from './log-tail.ts';
 import { prepareProjections } from './prepare.ts';
 import type { Projection } from './projection.ts';
+import { rebuild } from './rebuild.ts';
 
 export interface RunnerOptions {
   readonly environment: ProjectionEnvironment;
   readonly projections: readonly Projection[];
   /** Told how far each projection has come, for readers in this process that wait for a position. */
   readonly advanced: LaneOptions['advanced'];
-  readonly upgrade: LaneOptions['upgrade'];
   /** How long a faulted projection rests before its event is tried again. Default 30 s. */
   readonly faultPauseMs?: number;
 }
@@ -41,7 +41,10 @@ async function runLanes(options: RunnerOptions, fence: bigint, signal: AbortSign
   const stop = AbortSignal.any([signal, failed.signal]);
   // Every lane waits on it: many listeners are no leak here.
   setMaxListeners(0, stop);
-  const lanes = projections.map((projection) => new Lane({ ...options, projection, tail, fence }));
+  const upgrade = async (projection: Projection, leading: AbortSignal) => {
+    await rebuild({ environment, projection, signal: leading });
+  };
+  const lanes = projections.map((projection) => new Lane({ ...options, projection, tail, fence, upgrade }));
   const running = [tail, ...lanes].map(async (part) => {
     try {
       await part.run(stop);

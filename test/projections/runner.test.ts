@@ -1,0 +1,253 @@
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
+import type { EventLog } from '../../src/commands/ports.ts';
+import { applyBatch } from '../../src/projections/apply-batch.ts';
+import { CheckpointLostError } from '../../src/projections/checkpoint.ts';
+import { Freshness } from '../../src/projections/freshness.ts';
+import { liveGeneration } from '../../src/projections/generations.ts';
+import type { Projection } from '../../src/projections/projection.ts';
+import { runProjections } from '../../src/projections/runner.ts';
+import { verify } from '../../src/projections/verify.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { running } from '../support/running.ts';
+import { amountOf, appendAmounts, environmentOf, readTallies, tallyProjection } from '../support/tally.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+let database: TestDatabase;
+let log: EventLog;
+
+beforeEach(async () => {
+  await database?.[Symbol.asyncDispose]();
+  database = await createDatabase();
+  log = createMemoryEventLog();
+});
+
+afterAll(async () => {
+  await database?.[Symbol.asyncDispose]();
+});
+
+function start(projections: readonly Projection[], holder = 'one') {
+  const environment = environmentOf(database.pool, log, holder);
+  const freshness = new Freshness({ environment, projections });
+  const runner = running((signal) =>
+    runProjections(
+      {
+        environment,
+        projections,
+        advanced: (name, position) => freshness.advanced(name, position),
+        faultPauseMs: 50,
+      },
+      signal,
+    ),
+  );
+  return { ...runner, environment, freshness };
+}
+
+async function differences(projection: Projection) {
+  const signal = new AbortController().signal;
+  return (await verify({ environment: environmentOf(database.pool, log, 'verifier'), projection, signal }))
+    .tables;
+}
+
+const NO_DIFFERENCES = { table: 'tallies', missing: 0, unexpected: 0, different: 0, samples: [] };
+
+describe('a running projection', () => {
+  it('shows what was in the log before it started and what is appended later', async () => {
+    await appendAmounts(log, 'a', [1, 2]);
+    const projection = tallyProjection();
+    await using runner = start([projection]);
+    const position = await appendAmounts(log, 'b', [3]);
+    expect(await runner.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    expect(await readTallies(database.pool)).toMatchObject([
+      { job_id: 'a', events: 2, amount: 3, revision: 1 },
+      { job_id: 'b', events: 1, amount: 3, revision: 0 },
+    ]);
+  });
+
+  it('goes on after its checkpoint when it starts again', async () => {
+    const projection = tallyProjection();
+    {
+      await using first = start([projection]);
+      await first.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+    }
+    const position = await appendAmounts(log, 'a', [2]);
+    await using second = start([projection], 'two');
+    expect(await second.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    expect(await readTallies(database.pool)).toMatchObject([{ job_id: 'a', events: 2, amount: 3 }]);
+    expect(await differences(projection)).toMatchObject([{ ...NO_DIFFERENCES, rows: 1 }]);
+  });
+
+  it('keeps its position up to date when nothing in the log concerns it', async () => {
+    const projection = tallyProjection({ prefixes: ['queue-'] });
+    const other = { ...tallyProjection(), name: 'other', tables: [] as never[], async apply() {} };
+    await using runner = start([projection, other]);
+    const position = await appendAmounts(log, 'a', [1]);
+    await waitUntil('the position is written down', async () => {
+      const state = await runner.freshness.freshness();
+      return state.find(({ name }) => name === 'tally')?.position === position;
+    });
+  });
+
+  it('skips event types it does not know', async () => {
+    const projection = tallyProjection();
+    await using runner = start([projection]);
+    await appendAmounts(log, 'a', [1], { type: 'Unknown' });
+    const position = await appendAmounts(log, 'b', [5]);
+    expect(await runner.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    expect(await readTallies(database.pool)).toMatchObject([{ job_id: 'b', amount: 5 }]);
+  });
+
+  it('shows how far it is behind to processes that do not run it', async () => {
+    const projection = tallyProjection();
+    let position = 0n;
+    {
+      await using runner = start([projection]);
+      position = await appendAmounts(log, 'a', [1]);
+      await runner.freshness.waitFor('tally', position, 5_000);
+    }
+    const head = await appendAmounts(log, 'a', [2, 3]);
+    const environment = environmentOf(database.pool, log);
+    const elsewhere = new Freshness({ environment, projections: [projection] });
+    const [state] = await elsewhere.freshness();
+    expect(state).toMatchObject({ name: 'tally', version: 1, status: 'live', lagEvents: 2, lastError: null });
+    expect(state?.position).toBe(position);
+    expect(state?.head).toBe(head);
+    expect(await elsewhere.waitFor('tally', position, 1_000)).toBe(true);
+    expect(await elsewhere.waitFor('tally', head, 50)).toBe(false);
+    expect(await elsewhere.waitFor('unheard of', 0n, 50)).toBe(false);
+  });
+});
+
+describe('a projection that fails', () => {
+  it('is faulted at the event that breaks it, while the others go on', async () => {
+    const broken: Projection = {
+      ...tallyProjection(),
+      name: 'broken',
+      tables: [],
+      async apply(events) {
+        if (events.some((event) => amountOf(event) === 13)) throw new Error('thirteen');
+      },
+    };
+    const projection = tallyProjection();
+    await using runner = start([broken, projection]);
+    await appendAmounts(log, 'a', [1, 2, 3]);
+    await appendAmounts(log, 'b', [13]);
+    const position = await appendAmounts(log, 'c', [4]);
+    expect(await runner.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    const state = await waitUntil('it is faulted', async () => {
+      const all = await runner.freshness.freshness();
+      return all.find(({ name, status }) => name === 'broken' && status === 'faulted');
+    });
+    expect(state.position).toBe(3n);
+    expect(state.lastError).toMatchObject({
+      message: 'thirteen',
+      faulted: true,
+      event: { position: '4', stream: 'job-acme.b', revision: 0, type: 'JobStarted' },
+    });
+  });
+
+  it('goes on by itself once the event can be applied', async () => {
+    let broken = true;
+    const sound = tallyProjection();
+    const projection: Projection = {
+      ...sound,
+      async apply(events, write) {
+        await sound.apply(events, write);
+        if (broken && events.some((event) => amountOf(event) === 13)) throw new Error('thirteen');
+      },
+    };
+    await using runner = start([projection]);
+    await appendAmounts(log, 'a', [1, 13, 2]);
+    const status = async () => (await runner.freshness.freshness())[0]?.status;
+    await waitUntil('it is faulted', async () => (await status()) === 'faulted');
+    broken = false;
+    await waitUntil('it is live', async () => (await status()) === 'live');
+    expect(await differences(sound)).toMatchObject([{ ...NO_DIFFERENCES, rows: 1 }]);
+  });
+
+  it('loses nothing when its connection is killed in the middle of a batch', async () => {
+    const sound = tallyProjection();
+    let kills = 3;
+    const projection: Projection = {
+      ...sound,
+      async apply(events, write) {
+        await sound.apply(events, write);
+        if (kills-- > 0) await write.client.query('select pg_terminate_backend(pg_backend_pid())');
+      },
+    };
+    await using runner = start([projection]);
+    for (let job = 0; job < 20; job += 1) await appendAmounts(log, `job${job}`, [job, 1]);
+    const position = await appendAmounts(log, 'last', [1]);
+    expect(await runner.freshness.waitFor('tally', position, 10_000)).toBe(true);
+    expect(kills).toBeLessThan(0);
+    expect(await differences(sound)).toMatchObject([{ ...NO_DIFFERENCES, rows: 21 }]);
+  });
+});
+
+describe('two runners', () => {
+  it('take turns: the second goes on when the first stops', async () => {
+    const projection = tallyProjection();
+    const first = start([projection], 'one');
+    await first.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+    await using second = start([projection], 'two');
+    await first[Symbol.asyncDispose]();
+    const position = await appendAmounts(log, 'a', [2]);
+    expect(await second.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    expect(await readTallies(database.pool)).toMatchObject([{ events: 2, amount: 3 }]);
+  });
+
+  it('never apply an event twice: the one that was replaced rolls back', async () => {
+    const projection = tallyProjection();
+    await using runner = start([projection]);
+    const position = await appendAmounts(log, 'a', [1]);
+    await runner.freshness.waitFor('tally', position, 5_000);
+    const generation = await liveGeneration(database.pool, 'tally');
+    if (!generation) throw new Error('not live');
+    const signal = new AbortController().signal;
+    const stale = { to: position + 1n, eventsPerSecond: 0, events: [], signal };
+    const attempts = [
+      applyBatch(runner.environment, projection, generation, { ...stale, from: 0n, fence: 1n }),
+      applyBatch(runner.environment, projection, generation, { ...stale, from: position, fence: 0n }),
+    ];
+    for (const attempt of attempts) await expect(attempt).rejects.toThrow(CheckpointLostError);
+  });
+
+  it('stop when a newer version of the tables is live', async () => {
+    {
+      await using newer = start([tallyProjection({ version: 2 })]);
+      await newer.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+    }
+    const older = start([tallyProjection({ version: 1 })]);
+    await expect(older.ended).rejects.toMatchObject({ code: 'projection_outdated' });
+  });
+});
+
+describe('an unlogged projection', () => {
+  it('fills again from the log when a crash has emptied its tables', async () => {
+    const projection = tallyProjection({ unlogged: true });
+    await using runner = start([projection]);
+    await runner.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+    // What recovery does to unlogged tables.
+    await database.pool.query('truncate tallies_v1_1, projection_checkpoints_unlogged');
+    await appendAmounts(log, 'b', [2]);
+    await waitUntil('both jobs are there', async () => (await readTallies(database.pool)).length === 2);
+    expect(await differences(projection)).toMatchObject([{ ...NO_DIFFERENCES, rows: 2 }]);
+  });
+
+  it('starts from its seed instead of the first event', async () => {
+    const position = await appendAmounts(log, 'a', [1, 2]);
+    const projection = tallyProjection({
+      unlogged: true,
+      async seed({ client, table }) {
+        await client.query(`insert into ${table('tallies')} values ('acme', 'a', 1, 2, 1000)`);
+        return position;
+      },
+    });
+    await using runner = start([projection]);
+    await runner.freshness.waitFor('tally', await appendAmounts(log, 'b', [3]), 5_000);
+    expect(await readTallies(database.pool)).toMatchObject([
+      { job_id: 'a', amount: 1000 },
+      { job_id: 'b', amount: 3 },
+    ]);
+  });
+});
