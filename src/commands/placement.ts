@@ -15,6 +15,8 @@ interface Place extends JobAddress {
   readonly revision: number;
   /** undefined: not known, so a deadline set before stands; null: it has none. */
   readonly deadlineAt?: number | null | undefined;
+  /** Placed for the first time: there is nothing to clear away. */
+  readonly isNew?: boolean;
 }
 
 /** Where a job belongs in the dispatch tables. Times in milliseconds since 1970. */

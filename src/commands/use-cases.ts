@@ -17,7 +17,12 @@ export interface JobSnapshot {
 export type Refused = { readonly kind: 'refused'; readonly reason: JobRejection | RequestRejection };
 
 /** Refusals that come from the request rather than from the job. */
-export type RequestRejection = 'revision_mismatch' | 'run_at_out_of_range' | 'payload_too_large';
+export type RequestRejection =
+  | 'revision_mismatch'
+  | 'run_at_out_of_range'
+  | 'payload_too_large'
+  /** Nothing is wrong with this one, but with another of an atomic batch. */
+  | 'batch_refused';
 
 /** A job changed (or was already so: then `position` is absent). */
 export type JobChanged = {
@@ -71,6 +76,8 @@ export interface Claim {
 
 export interface HeartbeatRequest {
   readonly workerId: string;
+  /** Tenants of the credential: leases of others are lost. Absent: the tokens speak for themselves. */
+  readonly tenants?: readonly string[] | '*' | undefined;
   readonly leases: readonly { readonly leaseToken: string }[];
   readonly leaseMs: number;
 }
@@ -121,11 +128,14 @@ export interface OnRevision {
 
 /** Everything that can be asked of the service that changes something. One file each in this folder. */
 export interface UseCases {
-  /** Results in the order of the requests. `atomic`: all are created or none. At most 1,000. */
+  /**
+   * Results in the order of the requests. `atomic`: all are created or none. At most 1,000. `commandId`: a UUIDv7 that
+   * makes the call repeatable: ids of the jobs derive from it, and a repeat answers as the first one did.
+   */
   enqueueJobs(
     context: CallContext,
     requests: readonly EnqueueRequest[],
-    options?: { readonly atomic?: boolean },
+    options?: { readonly atomic?: boolean | undefined; readonly commandId?: string | undefined },
   ): Promise<readonly EnqueueResult[]>;
   cancelJob(
     context: CallContext,

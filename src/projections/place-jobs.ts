@@ -41,12 +41,9 @@ export async function placeJobs(
   }
 }
 
-/** A job's first event has nothing before it to clear away. */
-const FIRST_REVISION = 0;
-
 function addRows(rows: Rows, p: Placement, now: number): void {
   const clear = (revision: number, stays: { readonly lease: boolean }) => {
-    if (p.revision === FIRST_REVISION && p.kind !== 'gone') return;
+    if (p.isNew) return;
     const deadlineStays = p.deadlineAt === undefined && p.kind !== 'gone';
     const letter = stays.lease ? (deadlineStays ? 'b' : 'l') : deadlineStays ? 'd' : 'n';
     rows.moved.push([p.tenantId, p.jobId, revision, letter]);
@@ -72,10 +69,10 @@ function addRows(rows: Rows, p: Placement, now: number): void {
       break;
     }
     case 'running': {
-      // Timers set by the claim itself have this revision; what came before it goes.
-      clear(p.revision - 1, { lease: true });
+      // Timers that the claim set have this revision and are not known here unless all is.
+      clear(p.settled ? p.revision : p.revision - 1, { lease: true });
       const { workerId, leaseId, expiresAt, settled, forceCancelAt } = p;
-      const worker = workerId.replaceAll(/[\n\x1d]/g, ' ');
+      const worker = workerId.replaceAll(/\p{Cc}/gu, ' ');
       const cancelling = forceCancelAt !== undefined;
       rows.running.push([
         p.tenantId,

@@ -216,7 +216,7 @@ const laneColumns = (takes: readonly TenantTake[]): string =>
   );
 
 const slotColumns = (slots: readonly LeaseSlot[]): string =>
-  columns(slots.map(({ workerId, leaseId }) => [workerId.replaceAll(/[\n\x1d]/g, ' '), leaseId]));
+  columns(slots.map(({ workerId, leaseId }) => [workerId.replaceAll(/\p{Cc}/gu, ' '), leaseId]));
 
 const keyColumns = (leases: readonly LeaseKey[]): readonly string[] => [
   leases.map((lease) => lease.tenantId).join('\n'),

@@ -130,7 +130,7 @@ create function place_jobs(
   at_ms bigint,
   -- leases that came to nothing: tenant, job, lease, latest expiry at which it is still true
   withdrawn text,
-  -- tenant, job, revision, what stays: n nothing, d the deadline, l the lease, b both
+  -- tenant, job, revision, what stays: n nothing, d the deadline (not known here), l the lease, b both
   moved text,
   -- tenant, job, revision, queue, type, priority, snapshot
   ready text,
@@ -191,7 +191,7 @@ begin
       cross join lateral (
         select ctid from timers
         where tenant_id = m.tenant_id and job_id = m.job_id and revision <= m.revision
-          and (m.stays in ('n', 'l') or kind <> 'deadline')
+          and (m.stays in ('n', 'l') or kind not in ('deadline', 'reconcile'))
         offset 0
       ) as t
     ));
@@ -748,5 +748,42 @@ begin
     where ctid = any (array(select tid from held))
   )
   select h.place from held as h;
+end
+$$;
+
+-- One change of a queue's settings. Taken before any job is placed in the same transaction: it waits for claims.
+create function set_queue(
+  at_ms bigint,
+  p_tenant text,
+  p_queue text,
+  p_revision integer,
+  -- pause or limit: which of the two changes
+  changes text,
+  p_paused boolean,
+  p_paused_until bigint,
+  p_limit integer
+) returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+  perform pg_advisory_xact_lock(7310586, 1);
+  perform pg_advisory_xact_lock(7310586, 2);
+  insert into queue_settings as s (tenant_id, queue, revision, paused, paused_until, concurrency_limit)
+  values (p_tenant, p_queue, p_revision, p_paused, p_paused_until, p_limit)
+  on conflict (tenant_id, queue) do update set
+    revision = excluded.revision,
+    paused = case when changes = 'pause' then excluded.paused else s.paused end,
+    paused_until = case when changes = 'pause' then excluded.paused_until else s.paused_until end,
+    concurrency_limit = case when changes = 'limit' then excluded.concurrency_limit else s.concurrency_limit end
+  where s.revision < excluded.revision;
+  if changes = 'limit' then
+    -- Attempts that run already count, too.
+    update leases
+    set limited = p_limit is not null
+    where tenant_id = p_tenant and queue = p_queue and limited <> (p_limit is not null);
+  end if;
+  insert into ready_arrivals (block, tenant_id, at_ms)
+  values (nextval('ready_blocks'), p_tenant, at_ms);
 end
 $$;

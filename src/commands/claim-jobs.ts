@@ -1,0 +1,149 @@
+import { jobStream } from '../domain/job/stream.ts';
+import type { CallContext } from './call-context.ts';
+import { callMetadata } from './call-metadata.ts';
+import type { ClaimDispatcher, Reservation } from './claim-dispatcher.ts';
+import type { DispatchDeps, JobHandler } from './dispatch-deps.ts';
+import { formatLeaseToken } from './lease-token.ts';
+import { placementOf, stateOf } from './placement.ts';
+import { noLogger, noMetrics } from './telemetry.ts';
+import type { Claim, ClaimRequest, UseCases } from './use-cases.ts';
+import type { WorkerWatch } from './worker-watch.ts';
+
+export interface ClaimJobsDeps extends Omit<DispatchDeps, 'log'> {
+  readonly dispatcher: ClaimDispatcher;
+  readonly workers: WorkerWatch;
+}
+
+type Handled = Awaited<ReturnType<JobHandler['handle']>>[number];
+type Caller = Omit<CallContext, 'tenantId'>;
+
+/**
+ * Claims jobs: the ready queue proposes, the append of JobStarted decides. What loses the race goes back to where its
+ * stream says; a worker told to be quiet, and a client that is gone, get nothing.
+ */
+export function claimJobs(deps: ClaimJobsDeps): UseCases['claimJobs'] {
+  const { dispatcher, workers, clock, metrics = noMetrics } = deps;
+
+  return async (context, request, { signal } = {}) => {
+    const directive = await workers.saw(request.tenants, request.workerId);
+    if (directive !== 'run') return [];
+    const reservations = await dispatcher.reserve(request, signal);
+    if (reservations.length === 0) return [];
+    if (signal?.aborted) {
+      await dispatcher.giveBack(reservations);
+      return [];
+    }
+    const started = await start(deps, context, request, reservations);
+    if (signal?.aborted) {
+      await releaseUnseen(deps, context, started);
+      return [];
+    }
+    metrics.count('claimed_jobs_total', started.length);
+    return started.map(({ reservation, handled }) => toClaim(reservation, handled, request, clock.now()));
+  };
+}
+
+interface Started {
+  readonly reservation: Reservation;
+  readonly handled: Extract<Handled, { kind: 'accepted' }>;
+}
+
+async function start(
+  deps: ClaimJobsDeps,
+  context: Caller,
+  request: ClaimRequest,
+  reservations: readonly Reservation[],
+): Promise<readonly Started[]> {
+  const { handler, dispatcher, running, clock, ids } = deps;
+  const at = clock.now();
+  const causationId = ids.next();
+  let results: readonly Handled[];
+  try {
+    results = await handler.handle(
+      reservations.map(({ tenantId, jobId, revision, snapshot, leaseId }) => ({
+        stream: jobStream(tenantId, jobId),
+        command: { type: 'StartJob', workerId: request.workerId, leaseId, leaseMs: request.leaseMs, at },
+        metadata: callMetadata(context, tenantId, causationId, at),
+        assume: snapshot === undefined ? undefined : { state: stateOf(snapshot), revision },
+      })),
+    );
+  } catch (error) {
+    // Some may be in the log all the same: those are found out by their leases, the rest is offered again at once.
+    await dispatcher.giveBack(reservations);
+    throw error;
+  }
+  const started: Started[] = [];
+  const lost: { readonly reservation: Reservation; readonly handled: Handled }[] = [];
+  results.forEach((handled, index) => {
+    const reservation = reservations[index];
+    if (!reservation) return;
+    if (handled.kind !== 'accepted') {
+      lost.push({ reservation, handled });
+      return;
+    }
+    started.push({ reservation, handled });
+    running.put(jobStream(reservation.tenantId, reservation.jobId), handled);
+  });
+  await settle(deps, started, lost, at);
+  return started;
+}
+
+/** Arms the timeouts of attempts that have one, and puts what was not won where it belongs. */
+async function settle(
+  { readyQueue, logger = noLogger, metrics = noMetrics }: ClaimJobsDeps,
+  started: readonly Started[],
+  lost: readonly { readonly reservation: Reservation; readonly handled: Handled }[],
+  now: number,
+): Promise<void> {
+  const timed = started.filter(({ handled }) => 'timeoutMs' in handled.state && handled.state.timeoutMs);
+  const placements = timed.map(({ reservation, handled }) =>
+    placementOf(reservation, handled.revision, handled.state, now),
+  );
+  for (const { reservation, handled } of lost) {
+    if (handled.kind === 'contended') placements.push({ ...reservation, kind: 'unknown' });
+    else placements.push(placementOf(reservation, handled.revision, handled.state, now));
+  }
+  if (placements.length === 0) return;
+  metrics.count('claims_lost_total', lost.length);
+  if (lost.length > 0) logger.debug({ jobs: lost.length }, 'claims lost the race for their jobs');
+  const withdrawn = lost.map(({ reservation }) => ({ ...reservation, expiresAt: Number.MAX_SAFE_INTEGER }));
+  await readyQueue.place(placements, now, withdrawn);
+}
+
+/** The worker will never know of these attempts. */
+async function releaseUnseen(
+  { handler, running, clock, ids }: ClaimJobsDeps,
+  context: Caller,
+  started: readonly Started[],
+): Promise<void> {
+  const at = clock.now();
+  const causationId = ids.next();
+  await handler.handle(
+    started.map(({ reservation: { tenantId, jobId, leaseId }, handled: { state, revision } }) => ({
+      stream: jobStream(tenantId, jobId),
+      command: {
+        type: 'ReleaseJob',
+        leaseId,
+        reason: 'the client was gone before the claim was answered',
+        at,
+      },
+      metadata: callMetadata(context, tenantId, causationId, at),
+      assume: { state, revision },
+    })),
+  );
+  for (const { reservation } of started) running.forget(jobStream(reservation.tenantId, reservation.jobId));
+}
+
+function toClaim(
+  { tenantId, jobId, leaseId }: Reservation,
+  { state, revision }: Started['handled'],
+  { leaseMs }: ClaimRequest,
+  now: number,
+): Claim {
+  if (state.status === 'none' || state.status === 'voided') throw new Error(`${jobId} started but is no job`);
+  return {
+    snapshot: { tenantId, jobId, revision, job: state },
+    leaseToken: formatLeaseToken({ tenantId, jobId, startRevision: revision, leaseId }),
+    leaseExpiresAt: (state.lease?.startedAt ?? now) + leaseMs,
+  };
+}
