@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
 import { type DedupeKey, dedupeKeyDecider } from '../../src/domain/dedupe-key/decider.ts';
 import type { DedupeKeyEvent } from '../../src/domain/dedupe-key/events.ts';
+import { holdsDedupeKey } from '../../src/domain/dedupe-key/holds-key.ts';
+import { jobDecider } from '../../src/domain/job/decider.ts';
+import { fold } from '../support/given.ts';
+import { cancelled, enqueued } from '../support/job-events.ts';
 
 const taken = (jobId: string): DedupeKeyEvent => ({ type: 'DedupeKeyTaken', data: { jobId } });
 const given = (...events: readonly DedupeKeyEvent[]): DedupeKey =>
@@ -39,3 +43,27 @@ test('knowing that an earlier holder finished says nothing about the present one
 test('the last event alone gives the same state as all of them', () => {
   expect(given(taken('a'), taken('b'))).toEqual(given(taken('b')));
 });
+
+test('a job keeps its key until nothing more can happen to it', () => {
+  expect(['scheduled', 'queued', 'running', 'retrying', 'dead_lettered'].map(holds)).toEqual(
+    Array(5).fill(true),
+  );
+  expect(['completed', 'cancelled', 'purged'].map(holds)).toEqual(Array(3).fill(false));
+});
+
+test('a cancelled job does not come back when it had a key: another may have it', () => {
+  const retryOf = (job: ReturnType<typeof enqueued>) =>
+    jobDecider.decide(
+      { type: 'RetryJob', resetAttempts: false, at: 3000 },
+      fold(jobDecider, [
+        [1000, job],
+        [2000, cancelled()],
+      ]),
+    );
+  expect(retryOf(enqueued({ dedupeKey: 'k' }))).toEqual({ kind: 'rejected', reason: 'job_finished' });
+  expect(retryOf(enqueued()).kind).toBe('accepted');
+});
+
+function holds(status: string): boolean {
+  return holdsDedupeKey(status as Parameters<typeof holdsDedupeKey>[0]);
+}

@@ -159,6 +159,12 @@ export const PROBLEMS = {
     title: 'Changed in the meantime',
     meaning: 'The job is not at the revision given in If-Match. Read it again and decide anew.',
   },
+  'batch-refused': {
+    status: 422,
+    title: 'Batch refused',
+    meaning:
+      'Nothing is wrong with this job, but another one of its atomic batch was refused. `errors` names it.',
+  },
   'payload-too-large': {
     status: 413,
     title: 'Too large',

@@ -55,6 +55,8 @@ export function retry(command: JobCommandOf<'RetryJob'>, job: ExistingJob): JobD
     case 'dead_lettered':
       return replayDeadLetter(command, job);
     case 'cancelled':
+      // It has let go of its dedupe key, so another job may be living under it.
+      if (job.dedupeKey !== undefined) return rejected('job_finished');
       return accepted<JobEvent>(retriedByPerson(command, job));
     case 'queued':
     case 'scheduled':

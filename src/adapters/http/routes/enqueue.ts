@@ -84,12 +84,12 @@ const WRITE_PROBLEMS = [
   'log-unavailable',
 ] as const;
 
-/** All or none: the first refusal names the problem, and every refused item is pointed at. */
+/** All or none: the first refusal names the problem, and every item that is to blame is pointed at. */
 function refuseWhole(results: readonly EnqueueResult[]): void {
   const errors: { pointer: string; detail: string }[] = [];
   let first: Refused | undefined;
   results.forEach((result, index) => {
-    if (result.kind !== 'refused') return;
+    if (result.kind !== 'refused' || result.reason === 'batch_refused') return;
     first ??= result;
     errors.push({ pointer: `/jobs/${index}`, detail: result.reason });
   });

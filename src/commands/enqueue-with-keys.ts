@@ -1,0 +1,171 @@
+import {
+  type DedupeKey,
+  type DedupeKeyRejection,
+  dedupeKeyDecider,
+  type TakeDedupeKey,
+} from '../domain/dedupe-key/decider.ts';
+import type { DedupeKeyEvent } from '../domain/dedupe-key/events.ts';
+import { holdsDedupeKey } from '../domain/dedupe-key/holds-key.ts';
+import { dedupeKeyStream } from '../domain/dedupe-key/stream.ts';
+import { jobStream } from '../domain/job/stream.ts';
+import type { EventMetadata } from '../domain/metadata.ts';
+import { ContendedError } from './contended-error.ts';
+import { createJobs, type NewJob } from './create-jobs.ts';
+import { dedupeKeyCodec } from './dedupe-key-codec.ts';
+import { dedupeKeyHash } from './dedupe-key-hash.ts';
+import { Handler, type Known } from './handle.ts';
+import { type JobHandler, snapshotOf } from './job-handler.ts';
+import { type EventLog, NO_STREAM } from './ports.ts';
+import type { EnqueueResult } from './use-cases.ts';
+
+/** A job to be created unless an unfinished one has its key. */
+export interface KeyedJob extends NewJob {
+  readonly dedupeKey: string;
+  /** The id was not drawn for this very call, so the job may exist already. */
+  readonly fixedId: boolean;
+}
+
+/** Times a key may change hands under an enqueue that wants it. */
+const MAX_ROUNDS = 20;
+/** A key that is used again and again would otherwise collect one event for each job. */
+const TRUNCATE_EVERY = 64;
+
+/**
+ * Enqueues jobs of which at most one unfinished one may exist for each key. First the key is taken, then the job is
+ * created under the id that the key names. A key that names a job which is not there belongs to an enqueue that has
+ * crashed or has not got there yet: whoever comes next creates the job under that id, and all answer with it. So no key
+ * has to be released or to time out. A stream is created once only: a late creator finds the job, whatever became of it.
+ */
+export async function enqueueWithKeys(
+  log: EventLog,
+  handler: JobHandler,
+  metadata: EventMetadata,
+  jobs: readonly KeyedJob[],
+): Promise<readonly EnqueueResult[]> {
+  const results = new Map<KeyedJob, EnqueueResult>();
+  for (const [job, result] of await findRepeated(log, handler, metadata, jobs)) results.set(job, result);
+  let open = groupByKey(
+    metadata.tenantId,
+    jobs.filter((job) => !results.has(job)),
+  );
+  const keys = new Handler(log, dedupeKeyDecider, dedupeKeyCodec);
+  for (let round = 0; open.length > 0; round += 1) {
+    if (round === MAX_ROUNDS) throw new ContendedError(open[0]?.stream ?? '');
+    await takeKeys(log, keys, metadata, open);
+    const made = await createJobs(handler, metadata, open.map(jobUnderKey));
+    open = open.filter((claim, index) => {
+      const result = made[index];
+      if (!result) throw new Error('no result for a job');
+      if (isLost(claim, result)) return true;
+      for (const job of claim.jobs) results.set(job, job === claim.first ? result : repeated(result));
+      return false;
+    });
+  }
+  return jobs.map((job) => results.get(job) ?? { kind: 'refused', reason: 'job_exists' });
+}
+
+/** One key that a call wants; the first of its jobs is created, the others answer with it. */
+interface KeyClaim {
+  readonly stream: string;
+  readonly jobs: readonly KeyedJob[];
+  readonly first: KeyedJob;
+  /** What the key is believed to be. */
+  known: Known<DedupeKey>;
+  /** The job that has the key now. */
+  holder: string;
+  /** A holder that was seen finished. */
+  finished: string | undefined;
+  /** We took the key just now: nobody has created the job yet, as far as we know. */
+  taken: boolean;
+}
+
+/** Jobs whose fixed id is in the log already. Looked for first: such a job may have finished and passed its key on. */
+async function findRepeated(
+  log: EventLog,
+  handler: JobHandler,
+  { tenantId, causationId }: EventMetadata,
+  jobs: readonly KeyedJob[],
+): Promise<ReadonlyMap<KeyedJob, EnqueueResult>> {
+  const results = new Map<KeyedJob, EnqueueResult>();
+  const fixed = jobs.filter(({ fixedId }) => fixedId);
+  if (fixed.length === 0) return results;
+  const streams = await log.readStreams(fixed.map(({ jobId }) => jobStream(tenantId, jobId)));
+  for (const job of fixed) {
+    const events = streams.get(jobStream(tenantId, job.jobId));
+    const [first] = events ?? [];
+    if (!events || !first) continue;
+    const snapshot = snapshotOf(tenantId, job.jobId, handler.fold(events));
+    if (!snapshot) continue;
+    const ours = first.metadata.causationId === causationId;
+    results.set(
+      job,
+      ours ? { kind: 'created', snapshot, position: first.position } : { kind: 'deduplicated', snapshot },
+    );
+  }
+  return results;
+}
+
+function groupByKey(tenantId: string, jobs: readonly KeyedJob[]): readonly KeyClaim[] {
+  const claims = new Map<string, KeyClaim & { readonly jobs: KeyedJob[] }>();
+  for (const job of jobs) {
+    const claim = claims.get(job.dedupeKey);
+    if (claim) {
+      claim.jobs.push(job);
+      continue;
+    }
+    claims.set(job.dedupeKey, {
+      stream: dedupeKeyStream(tenantId, dedupeKeyHash(job.dedupeKey)),
+      jobs: [job],
+      first: job,
+      known: { state: dedupeKeyDecider.initial(), revision: NO_STREAM },
+      holder: job.jobId,
+      finished: undefined,
+      taken: false,
+    });
+  }
+  return [...claims.values()];
+}
+
+async function takeKeys(
+  log: EventLog,
+  keys: Handler<TakeDedupeKey, DedupeKey, DedupeKeyEvent, DedupeKeyRejection>,
+  metadata: EventMetadata,
+  claims: readonly KeyClaim[],
+): Promise<void> {
+  const handled = await keys.handle(
+    claims.map(({ stream, first, finished, known }) => ({
+      stream,
+      command: { type: 'TakeDedupeKey', jobId: first.jobId, insteadOf: finished },
+      metadata,
+      assume: known,
+    })),
+  );
+  const long: { readonly stream: string; readonly revision: number }[] = [];
+  claims.forEach((claim, index) => {
+    const answer = handled[index];
+    if (answer === undefined || answer.kind === 'contended') throw new ContendedError(claim.stream);
+    claim.taken = answer.kind === 'accepted' && answer.events.length > 0;
+    claim.known = { state: answer.state, revision: answer.revision };
+    claim.holder = answer.state.jobId ?? claim.first.jobId;
+    if (claim.taken && answer.revision % TRUNCATE_EVERY === TRUNCATE_EVERY - 1)
+      long.push({ stream: claim.stream, revision: answer.revision });
+  });
+  for (const { stream, revision } of long) await log.truncate(stream, revision);
+}
+
+const jobUnderKey = ({ holder, first, taken }: KeyClaim): NewJob => ({
+  jobId: holder,
+  data: first.data,
+  probablyExists: !taken,
+});
+
+/** The key names a job that is over; unless that job is our own, the key can be taken from it. */
+function isLost(claim: KeyClaim, result: EnqueueResult): boolean {
+  if (result.kind === 'created' || claim.holder === claim.first.jobId) return false;
+  const over = result.kind === 'refused' || !holdsDedupeKey(result.snapshot.job.status);
+  if (over) claim.finished = claim.holder;
+  return over;
+}
+
+const repeated = (result: EnqueueResult): EnqueueResult =>
+  result.kind === 'created' ? { kind: 'deduplicated', snapshot: result.snapshot } : result;
