@@ -197,6 +197,11 @@ describe('an attempt is ended by the service', () => {
       when: { type: 'TimeOutAttempt', leaseId: 'L1', jitter: 0, at: 2000 },
       gives: [failed({ error: ATTEMPT_TIMED_OUT, cause: 'timeout' }), retried({ runAt: 3000 })],
     },
+    'but not by a timeout that the job does not have': {
+      given: running(),
+      when: { type: 'TimeOutAttempt', leaseId: 'L1', jitter: 0, at: 2000 },
+      gives: 'job_not_due',
+    },
     'when the deadline of the job passed': {
       given: running({ deadlineAt: 2000 }),
       when: { type: 'ExpireDeadline', at: 2000 },

@@ -23,7 +23,7 @@ import {
 type Situation = JobStatus | 'none' | 'voided' | 'asked_to_stop';
 
 const DEADLINE = 2000;
-const waiting: readonly Happened<JobEvent>[] = [[1000, enqueued({ deadlineAt: DEADLINE })]];
+const waiting: readonly Happened<JobEvent>[] = [[1000, enqueued({ deadlineAt: DEADLINE, timeoutMs: 900 })]];
 const running: readonly Happened<JobEvent>[] = [...waiting, [1100, started()]];
 const dead: readonly Happened<JobEvent>[] = [
   ...running,
@@ -31,7 +31,7 @@ const dead: readonly Happened<JobEvent>[] = [
   [1200, deadLettered()],
 ];
 
-/** How a job comes to be in each situation. Now is 2000: the deadline is up, the lease is L1. */
+/** How a job comes to be in each situation. Now is 2000: deadline and timeout are up, the lease is L1. */
 const situations: Readonly<Record<Situation, readonly Happened<JobEvent>[]>> = {
   none: [],
   voided: [[1000, voided]],
@@ -60,6 +60,7 @@ const commands: Readonly<Record<string, JobCommand>> = {
   AcknowledgeCancel: { type: 'AcknowledgeCancel', ...held },
   ExpireLease: { type: 'ExpireLease', jitter: 0, ...held },
   TimeOutAttempt: { type: 'TimeOutAttempt', jitter: 0, ...held },
+  'TimeOutAttempt early': { type: 'TimeOutAttempt', jitter: 0, leaseId: 'L1', at: at - 1 },
   ExpireDeadline: { type: 'ExpireDeadline', at },
   'ExpireDeadline early': { type: 'ExpireDeadline', at: at - 1 },
   CancelJob: { type: 'CancelJob', graceMs: 5000, at },
@@ -146,6 +147,11 @@ const expected: Readonly<Record<string, Readonly<Record<Situation, string>>>> = 
     ...everywhere('lease_lost'),
     running: 'JobFailed + JobRetried',
     asked_to_stop: 'JobFailed + JobCancelled',
+  },
+  'TimeOutAttempt early': {
+    ...everywhere('lease_lost'),
+    running: 'job_not_due',
+    asked_to_stop: 'job_not_due',
   },
   ExpireDeadline: {
     ...everywhere('JobDeadLettered'),

@@ -218,6 +218,10 @@ describe('a dead letter', () => {
     expect(job).toMatchObject({ status: 'queued', deadlineAt: undefined });
   });
 
+  it('of a deadline says so, instead of the last failure', () => {
+    expect(fold(jobDecider, expired)).toMatchObject({ attempt: 1, lastError: DEADLINE_PASSED });
+  });
+
   it('keeps a deadline that can still be met', () => {
     const history: readonly Happened<JobEvent>[] = [
       [1000, enqueued({ deadlineAt: 9000 })],

@@ -66,7 +66,11 @@ function everyCommand(job: Job, at: number): readonly JobCommand[] {
       [undefined, 3 * STEP_MS].flatMap((deadlineAt) =>
         starts.map((runAt): JobCommand => {
           const retry = { kind: 'fixed', delayMs } as const;
-          return { type: 'EnqueueJob', job: jobData({ maxAttempts, retry, deadlineAt, runAt }), at };
+          return {
+            type: 'EnqueueJob',
+            job: jobData({ maxAttempts, retry, deadlineAt, runAt, timeoutMs: 500 }),
+            at,
+          };
         }),
       ),
     ),

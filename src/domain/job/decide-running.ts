@@ -50,6 +50,8 @@ export function expireLease(command: JobCommandOf<'ExpireLease'>, job: ExistingJ
 
 export function timeOutAttempt(command: JobCommandOf<'TimeOutAttempt'>, job: ExistingJob): JobDecision {
   if (!holdsLease(job, command.leaseId)) return repeated(job, command.leaseId, 'timeout');
+  if (job.timeoutMs === undefined || command.at < job.lease.startedAt + job.timeoutMs)
+    return rejected('job_not_due');
   const runAt = retryAtByPolicy(job, command.at, command.jitter);
   const next = afterFailure(job, ATTEMPT_TIMED_OUT, runAt, 'attempts_spent');
   return accepted<JobEvent>(failed(job, ATTEMPT_TIMED_OUT, next, 'timeout'), next);

@@ -92,8 +92,10 @@ function evolveExisting(job: ExistingJob, event: JobEvent, at: number): Existing
         finishedAt: at,
         reason: event.data.reason,
       };
-    case 'JobDeadLettered':
-      return { ...job, status: 'dead_lettered', finishedAt: at, reason: event.data.reason };
+    case 'JobDeadLettered': {
+      const { reason, error } = event.data;
+      return { ...job, status: 'dead_lettered', finishedAt: at, reason, lastError: error };
+    }
     case 'DeadLetterPurged':
       return { ...job, status: 'purged', finishedAt: at, reason: event.data.reason };
     case 'JobAmended': {
