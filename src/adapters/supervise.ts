@@ -59,7 +59,8 @@ interface Ended {
 async function runOnce({ task, signal, stopMs = 8_000 }: SuperviseOptions): Promise<Ended> {
   const finished = new AbortController();
   const running = invoke(task, signal).finally(() => finished.abort());
-  return Promise.race([running, overdue(signal, stopMs, finished.signal)]);
+  const stopped = await Promise.race([running, overdue(signal, stopMs, finished.signal)]);
+  return stopped === 'finished' ? running : stopped;
 }
 
 async function invoke(task: SuperviseOptions['task'], signal: AbortSignal): Promise<Ended> {
@@ -71,8 +72,12 @@ async function invoke(task: SuperviseOptions['task'], signal: AbortSignal): Prom
   }
 }
 
-/** Resolves stopMs after the signal's abort, and otherwise not before the task has finished. */
-async function overdue(signal: AbortSignal, stopMs: number, finished: AbortSignal): Promise<Ended> {
+/** Resolves when the task has finished, and stopMs after the signal's abort at the latest. */
+async function overdue(
+  signal: AbortSignal,
+  stopMs: number,
+  finished: AbortSignal,
+): Promise<Ended | 'finished'> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const onAbort = () => resolve();
   signal.addEventListener('abort', onAbort, { once: true });
@@ -81,5 +86,5 @@ async function overdue(signal: AbortSignal, stopMs: number, finished: AbortSigna
   await promise;
   signal.removeEventListener('abort', onAbort);
   await pause(stopMs, finished);
-  return { how: 'left_behind' };
+  return finished.aborted ? 'finished' : { how: 'left_behind' };
 }

@@ -2,7 +2,7 @@
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
+  const timer = setTimeout(resolve, Math.max(0, ms));
   const onAbort = () => resolve();
   signal.addEventListener('abort', onAbort, { once: true });
   return promise.finally(() => {
