@@ -1,12 +1,20 @@
 import type pg from 'pg';
-import type { AppendRequest } from '../../commands/ports.ts';
+import { type AppendRequest, LOG_START, type Position, type StoredEvent } from '../../commands/ports.ts';
+import { asJsonText } from '../../domain/json-text.ts';
 import type { EventMetadata } from '../../domain/metadata.ts';
 import { asText } from './log-row.ts';
 
 /** What the log answered for one stream. */
 export type WriteResult =
-  | { readonly kind: 'written'; readonly position: bigint }
+  | { readonly kind: 'written'; readonly position: Position }
   | { readonly kind: 'differs'; readonly actualRevision: number };
+
+export interface CallAnswer {
+  /** One a request, in their order. */
+  readonly results: readonly WriteResult[];
+  /** The events that were written, as a reader will see them, by position. */
+  stored(): readonly StoredEvent[];
+}
 
 /**
  * One round trip that appends to many streams, no stream twice. All of it is committed, or none when it throws with
@@ -17,7 +25,7 @@ export async function callAppend(
   requests: readonly AppendRequest[],
   timeoutMs: number,
   recordedAt?: number,
-): Promise<readonly WriteResult[]> {
+): Promise<CallAnswer> {
   const order = requests.map((_, index) => index).sort(byStream(requests));
   const sorted = order.map((index) => requests[index]).filter((request) => request !== undefined);
   const query = {
@@ -29,8 +37,23 @@ export async function callAppend(
     // Read by node-postgres though missing from its types: the caller is freed even when the server never answers.
     query_timeout: timeoutMs,
   };
-  const { rows } = await pool.query<[actual: string, positions: string | null]>(query);
-  return decode(sorted, order, rows[0] ?? ['', null]);
+  const { rows } = await pool.query<AnswerRow>(query);
+  const [actual, positions, stampedAt] = rows[0] ?? ['', null, ''];
+  const answer = {
+    actual: elements(actual),
+    positions: positions === null ? [] : elements(positions).map(BigInt),
+  };
+  return {
+    results: resultsOf(sorted, order, answer),
+    stored: () => storedEvents(sorted, answer, Number(stampedAt)),
+  };
+}
+
+type AnswerRow = [actual: string, positions: string | null, stampedAt: string];
+
+interface Answer {
+  readonly actual: readonly string[];
+  readonly positions: readonly Position[];
 }
 
 function byStream(requests: readonly AppendRequest[]): (left: number, right: number) => number {
@@ -94,33 +117,58 @@ function encode(
 /** Between JSON's tokens a line break means as much as a space, and inside its strings there is none. */
 const onOneLine = (json: string): string => (json.includes('\n') ? json.replaceAll('\n', ' ') : json);
 
-function decode(
+function resultsOf(
   sorted: readonly AppendRequest[],
   order: readonly number[],
-  [actualText, positionsText]: readonly [actual: string, positions: string | null],
+  { actual, positions }: Answer,
 ): readonly WriteResult[] {
-  const actual = elements(actualText);
-  const positions = positionsText === null ? [] : elements(positionsText);
   const results = new Array<WriteResult>(sorted.length);
   let written = 0;
   sorted.forEach((request, place) => {
     const actualRevision = Number(actual[place]);
     const index = order[place] ?? 0;
-    if (actualRevision !== request.expectedRevision) {
+    if (actualRevision === request.expectedRevision) {
+      written += request.events.length;
+      results[index] = { kind: 'written', position: positions[written - 1] ?? LOG_START };
+    } else {
       results[index] = { kind: 'differs', actualRevision };
-      return;
     }
-    written += request.events.length;
-    results[index] = { kind: 'written', position: BigInt(positions[written - 1] ?? Number.NaN) };
   });
   if (written !== positions.length)
     throw new Error('the log wrote another number of events than it was given');
   return results;
 }
 
+function storedEvents(
+  sorted: readonly AppendRequest[],
+  { actual, positions }: Answer,
+  recordedAt: number,
+): readonly StoredEvent[] {
+  const stored: StoredEvent[] = [];
+  sorted.forEach(({ stream, expectedRevision, events }, place) => {
+    if (Number(actual[place]) !== expectedRevision) return;
+    let revision = expectedRevision;
+    for (const { type, schemaVersion, data, content, metadata } of events) {
+      revision += 1;
+      stored.push({
+        type,
+        schemaVersion,
+        data: onOneLine(data),
+        content: content === undefined ? undefined : asJsonText(onOneLine(content)),
+        metadata,
+        stream,
+        revision,
+        position: positions[stored.length] ?? LOG_START,
+        recordedAt,
+      });
+    }
+  });
+  return stored;
+}
+
 /** Of an array of numbers in Postgres' text form, `{1,2}`. */
 const elements = (text: string): readonly string[] => text.slice(1, -1).split(',');
 
 const APPEND = `
-select actual, positions
+select actual, positions, stamped_at
 from append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`;

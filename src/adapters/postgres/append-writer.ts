@@ -5,6 +5,7 @@ import {
   type AppendRequest,
   type Clock,
   LogUnavailableError,
+  type StoredEvent,
 } from '../../commands/ports.ts';
 import { type Logger, type Metrics, noLogger, noMetrics } from '../../commands/telemetry.ts';
 import { callAppend, type WriteResult } from './append-call.ts';
@@ -17,6 +18,8 @@ export interface AppendWriterOptions {
   readonly clock?: Clock | undefined;
   readonly logger?: Logger | undefined;
   readonly metrics?: Metrics | undefined;
+  /** Told after each commit; `stored` makes the events that were written, as a reader will see them. */
+  readonly onWritten?: ((stored: () => readonly StoredEvent[]) => void) | undefined;
   /** How long one round trip may take; default 5 s. */
   readonly callTimeoutMs?: number | undefined;
   /** How long an append may stay unsettled before its callers get LogUnavailableError; default 10 s. */
@@ -83,7 +86,8 @@ export class AppendWriter {
   async #attempt(deadline: number, requests: readonly AppendRequest[]): Promise<readonly WriterAnswer[]> {
     const { pool, callTimeoutMs = 5_000, clock } = this.#options;
     const timeoutMs = Math.max(Math.min(callTimeoutMs, deadline - performance.now()), 1);
-    const results = await callAppend(pool, requests, Math.ceil(timeoutMs), clock?.now());
+    const { results, stored } = await callAppend(pool, requests, Math.ceil(timeoutMs), clock?.now());
+    this.#options.onWritten?.(stored);
     if (results.every(({ kind }) => kind === 'written')) {
       return results.map((result, index) => outcomeOf(requests[index], result, undefined));
     }

@@ -16,7 +16,7 @@ import { LogReader } from './log-reader.ts';
 import { type SubscriptionOptions, subscribeToLog } from './log-subscription.ts';
 import { LogTail } from './log-tail.ts';
 
-export interface PostgresEventLogOptions extends AppendWriterOptions, CoalescerOptions {
+export interface PostgresEventLogOptions extends Omit<AppendWriterOptions, 'onWritten'>, CoalescerOptions {
   /** From createPool; the log uses up to maxCalls connections for appends and one for each read under way. */
   readonly pool: pg.Pool;
   /** How long one read may take; default 15 s. */
@@ -44,13 +44,9 @@ class LogOverPostgres implements PostgresEventLog {
 
   constructor(options: PostgresEventLogOptions) {
     const { pool, logger, metrics, readTimeoutMs: timeoutMs = 15_000, pollMs = 25 } = options;
-    const writer = new AppendWriter(options);
     this.#options = options;
-    this.#coalescer = new AppendCoalescer(async (requests) => {
-      const answers = await writer.write(requests);
-      this.#tail.wake();
-      return answers;
-    }, options);
+    const writer = new AppendWriter({ ...options, onWritten: (stored) => this.#tail.offer(stored) });
+    this.#coalescer = new AppendCoalescer((requests) => writer.write(requests), options);
     this.#highWater = new HighWater({ pool, metrics, timeoutMs });
     this.#reader = new LogReader(pool, this.#highWater, timeoutMs);
     this.#tail = new LogTail({ reader: this.#reader, highWater: this.#highWater, logger, pollMs });

@@ -3,6 +3,8 @@ import { type Logger, noLogger } from '../../commands/telemetry.ts';
 import type { HighWater } from './log-high-water.ts';
 import { affordablePageSize, CAUTIOUS_PAGE_SIZE } from './log-page-size.ts';
 import type { LogReader } from './log-reader.ts';
+import { OwnEvents } from './own-events.ts';
+import { settledPart } from './settled-part.ts';
 import { TailBuffer } from './tail-buffer.ts';
 import { WakeUp } from './wake-up.ts';
 
@@ -24,17 +26,21 @@ const IDLE_REFRESH_MS = 200;
 const LONGEST_BACKOFF_MS = 2_000;
 
 /**
- * The live end of the log, read once for all subscribers of the process. Positions that follow one another without a
- * gap leave no room for latecomers, so most pages need no lock at all; only a gap that stays does.
+ * The live end of the log, shared by all subscribers of the process. Positions that follow one another without a gap
+ * leave no room for latecomers, so most events need no lock at all; only a gap that stays does. What this process
+ * wrote itself is handed out without reading it back, when it follows what was handed out before.
  */
 export class LogTail {
   readonly #options: LogTailOptions;
   readonly #logger: Logger;
   readonly #buffers = new Set<TailBuffer>();
+  readonly #own = new OwnEvents();
   readonly #wakeUp = new WakeUp();
+  /** Handed out up to here; undefined while nobody listens. */
   #position: Position | undefined;
   #starting: Promise<Position> | undefined;
   #running = false;
+  #lookAt = 0;
   #gap: { readonly after: Position; readonly since: number } | undefined;
   #refreshedAt = 0;
   #pageSize = CAUTIOUS_PAGE_SIZE;
@@ -55,7 +61,7 @@ export class LogTail {
     }
     const buffer = new TailBuffer(this.#position, withContent);
     this.#buffers.add(buffer);
-    if (!this.#running) void this.#run();
+    if (!this.#running) void this.#run(this.#position);
     return buffer;
   }
 
@@ -64,19 +70,28 @@ export class LogTail {
     if (this.#buffers.size === 0) this.#wakeUp.call();
   }
 
-  /** Something was appended: look now. */
-  wake(): void {
-    if (this.#running) this.#wakeUp.call();
+  /** This process has just committed these events. */
+  offer(stored: () => readonly StoredEvent[]): void {
+    if (!this.#running) return;
+    if (!this.#own.add(stored())) this.#lookAt = 0;
+    this.#wakeUp.call();
   }
 
-  async #run(): Promise<void> {
+  async #run(start: Position): Promise<void> {
     this.#running = true;
+    this.#lookAt = 0;
+    let position = start;
     let backoffMs = this.#options.pollMs;
     while (this.#buffers.size > 0) {
       try {
-        const pauseMs = await this.#step(this.#position ?? this.#options.highWater.known);
-        backoffMs = this.#options.pollMs;
-        if (pauseMs > 0) await this.#wakeUp.wait(pauseMs);
+        position = this.#handOutOwn(position);
+        const pauseMs = this.#lookAt - performance.now();
+        if (pauseMs > 0) {
+          await this.#wakeUp.wait(pauseMs);
+        } else {
+          position = await this.#look(position);
+          backoffMs = this.#options.pollMs;
+        }
       } catch (error) {
         this.#logger.warn({ err: error }, 'event_log.tail_failed');
         // A wake-up must not shorten this pause: nobody could append either.
@@ -87,35 +102,49 @@ export class LogTail {
     this.#running = false;
     this.#position = undefined;
     this.#gap = undefined;
+    this.#own.clear();
   }
 
-  /** Reads on and hands out what is settled; answers how long to pause before the next look. */
-  async #step(after: Position): Promise<number> {
+  #handOutOwn(after: Position): Position {
+    const events = this.#own.takeAfter(after);
+    const position = events.at(-1)?.position ?? after;
+    if (position > after) this.#handOut(position, events, true);
+    // What is left waits for somebody else's events: read those soon.
+    if (this.#own.size > 0) this.#lookAt = Math.min(this.#lookAt, performance.now() + GAP_POLL_MS);
+    return position;
+  }
+
+  /** Reads on from the log and hands out what is settled. */
+  async #look(after: Position): Promise<Position> {
     const { reader, highWater, pollMs } = this.#options;
-    const settled = highWater.known;
     const pageSize = this.#pageSize;
+    const settled = highWater.known;
     const withContent = [...this.#buffers].some((buffer) => buffer.withContent);
-    const events = await reader.readBetween(after, LARGEST_POSITION, pageSize, {
-      withoutContent: !withContent,
-    });
-    const { upTo, count } = settledPart(after, events, settled, events.length < pageSize);
+    const filter = { withoutContent: !withContent };
+    const events = await reader.readBetween(after, LARGEST_POSITION, pageSize, filter);
+    const isAll = events.length < pageSize;
+    const { upTo, count } = settledPart(after, events, settled, isAll);
     this.#pageSize = affordablePageSize(events, PAGE_SIZE);
     if (upTo > after) this.#handOut(upTo, events.slice(0, count), withContent);
-    highWater.raise(upTo);
-    if (count < events.length) return this.#meetGap(upTo);
-    this.#gap = undefined;
-    if (events.length === pageSize) return 0;
-    if (events.length === 0 && performance.now() - this.#refreshedAt > IDLE_REFRESH_MS) await this.#refresh();
-    return highWater.known > upTo ? 0 : pollMs;
+    let pauseMs = isAll ? pollMs : 0;
+    if (count < events.length) {
+      pauseMs = await this.#meetGap(upTo);
+    } else {
+      this.#gap = undefined;
+      const idle = events.length === 0 && performance.now() - this.#refreshedAt > IDLE_REFRESH_MS;
+      if (idle) await this.#refresh();
+      if (highWater.known > upTo) pauseMs = 0;
+    }
+    this.#lookAt = performance.now() + pauseMs;
+    return upTo;
   }
 
   async #meetGap(after: Position): Promise<number> {
     const now = performance.now();
     if (this.#gap?.after !== after) this.#gap = { after, since: now };
     if (now - this.#gap.since < GAP_PATIENCE_MS) return GAP_POLL_MS;
-    const before = this.#options.highWater.known;
     await this.#refresh();
-    return this.#options.highWater.known > before ? 0 : GAP_PATIENCE_MS;
+    return this.#options.highWater.known > after ? 0 : GAP_PATIENCE_MS;
   }
 
   async #refresh(): Promise<void> {
@@ -125,30 +154,10 @@ export class LogTail {
 
   #handOut(position: Position, events: readonly StoredEvent[], withContent: boolean): void {
     this.#position = position;
+    this.#options.highWater.raise(position);
     for (const buffer of this.#buffers) {
       buffer.push({ position, events, withContent });
       if (buffer.overflowed) this.#buffers.delete(buffer);
     }
   }
-}
-
-/**
- * How far the events can be handed out: while positions follow each other or lie within what was settled before they
- * were read. With nothing more behind them that is at least all that was settled.
- */
-function settledPart(
-  after: Position,
-  events: readonly StoredEvent[],
-  settled: Position,
-  isAll: boolean,
-): { readonly upTo: Position; readonly count: number } {
-  let upTo = after;
-  let count = 0;
-  for (const { position } of events) {
-    if (position > settled && position !== upTo + 1n && upTo < settled) upTo = settled;
-    if (position > settled && position !== upTo + 1n) return { upTo, count };
-    upTo = position;
-    count += 1;
-  }
-  return { upTo: isAll && settled > upTo ? settled : upTo, count };
 }

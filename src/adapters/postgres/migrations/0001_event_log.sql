@@ -31,7 +31,7 @@ alter table events alter column stream set statistics 10;
 -- p_event_streams null: one event a stream. p_contents null: no event has content; an empty entry: this one has none.
 --
 -- actual: the streams' last revisions before the call, -1 for none; what differs from p_expected was not written.
--- positions: of the written events, in the order they were given.
+-- positions: of the written events, in the order they were given. stamped_at: their recorded_at.
 -- Raises unique_violation, and writes nothing, when another call wrote one of the streams meanwhile: call again.
 create function append_events(
   p_streams text,
@@ -45,7 +45,7 @@ create function append_events(
   p_contents text,
   p_recorded_at bigint
 )
-returns table (actual int[], positions bigint[])
+returns table (actual int[], positions bigint[], stamped_at bigint)
 language plpgsql
 -- Plans are kept for the session: without this one made while the table is small would scan it for ever.
 set enable_seqscan = off
@@ -53,27 +53,27 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_streams text[] := string_to_array(p_streams, E'\n');
-  v_now bigint := coalesce(p_recorded_at, (extract(epoch from clock_timestamp()) * 1000)::bigint);
   v_conflicting text[] := null;
 begin
+  stamped_at := coalesce(p_recorded_at, (extract(epoch from clock_timestamp()) * 1000)::bigint);
+
   -- Before any position is drawn: whoever gets this lock exclusively knows that all drawn positions are decided.
   perform pg_advisory_xact_lock_shared(7311150180345864193);
 
-  select array_agg(
-    coalesce(
-      (
-        select e.revision
-        from events e
-        where e.stream = s.stream
-        order by e.revision desc
-        limit 1
-      ),
-      -1
-    )
-    order by s.place
-  )
-  into actual
-  from unnest(v_streams) with ordinality s (stream, place);
+  actual := array(
+    select
+      coalesce(
+        (
+          select e.revision
+          from events e
+          where e.stream = s.stream
+          order by e.revision desc
+          limit 1
+        ),
+        -1
+      )
+    from unnest(v_streams) s (stream)
+  );
 
   if actual <> p_expected then
     select array_agg(s.stream)
@@ -86,7 +86,7 @@ begin
     insert into events (position, recorded_at, revision, schema_version, stream, type, data, metadata, content)
     select
       nextval('events_position'),
-      v_now,
+      stamped_at,
       e.revision,
       e.schema_version,
       e.stream,
