@@ -1,0 +1,35 @@
+import type { QueueCommand } from '../domain/queue/commands.ts';
+import { queueDecider } from '../domain/queue/decider.ts';
+import { queueStream } from '../domain/queue/stream.ts';
+import type { CallContext } from './call-context.ts';
+import { ContendedError } from './contended-error.ts';
+import { Handler } from './handle.ts';
+import { metadataFor } from './metadata-for.ts';
+import type { Clock, EventLog, Ids, Position } from './ports.ts';
+import { queueCodec } from './queue-codec.ts';
+
+export interface ChangeQueueDeps {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+/** Carries out one command on one queue; no position when it was so already. Throws ContendedError. */
+export type ChangeQueue = (
+  context: CallContext,
+  queue: string,
+  commandAt: (now: number) => QueueCommand,
+) => Promise<{ readonly position?: Position | undefined }>;
+
+export function createChangeQueue({ log, clock, ids }: ChangeQueueDeps): ChangeQueue {
+  const handler = new Handler(log, queueDecider, queueCodec);
+
+  return async (context, queue, commandAt) => {
+    const now = clock.now();
+    const stream = queueStream(context.tenantId, queue);
+    const metadata = metadataFor(context, now, ids.next());
+    const [answer] = await handler.handle([{ stream, command: commandAt(now), metadata }]);
+    if (answer?.kind !== 'accepted') throw new ContendedError(stream);
+    return { position: answer.position };
+  };
+}
