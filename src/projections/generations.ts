@@ -96,6 +96,15 @@ export async function setStatus(
   await client.query(SET_STATUS, [projection, generation, status]);
 }
 
+/** For tables that a repair has brought to another version where they are. */
+export async function setVersion(
+  client: PoolClient,
+  { projection, generation }: Generation,
+  version: number,
+): Promise<void> {
+  await client.query(SET_VERSION, [projection, generation, version]);
+}
+
 /** Newest first. */
 export async function readGenerations(
   client: Pool | PoolClient,
@@ -127,6 +136,11 @@ where projection = $1 and generation = $2`;
 const SET_STATUS = `
 update projection_generations
 set status = $3, changed_at = clock_timestamp()
+where projection = $1 and generation = $2`;
+
+const SET_VERSION = `
+update projection_generations
+set version = $3, changed_at = clock_timestamp()
 where projection = $1 and generation = $2`;
 
 const READ = `

@@ -86,9 +86,15 @@ export class LogTail {
     const giveUpAt = performance.now() + PATIENCE_MS;
     while (this.#weight > MOST_WEIGHT && !signal.aborted) {
       const leftMs = giveUpAt - performance.now();
-      if (leftMs <= 0) this.#dropOldest();
+      if (leftMs <= 0) this.#leaveBehind();
       else await this.#consumedWithin(leftMs);
     }
+  }
+
+  /** Drops the oldest slice unread. Who still needs it must not hold up the next one as well. */
+  #leaveBehind(): void {
+    this.#dropOldest();
+    for (const [reader, position] of this.#readers) if (position < this.#after) this.#readers.delete(reader);
   }
 
   async #consumedWithin(ms: number): Promise<void> {

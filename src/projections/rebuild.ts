@@ -61,7 +61,7 @@ export async function rebuild(request: RebuildRequest): Promise<RebuildReport> {
 async function rebuildAsLeader(request: RebuildRequest, fence: bigint): Promise<RebuildReport> {
   const { environment, projection, signal, tenant, toTime, toPosition, dryRun = false } = request;
   const report = new ProgressReport(request.onProgress);
-  if (projection.repair) {
+  if (projection.repair && (await repairFits(request))) {
     report.enter('repairing');
     await repairInPlace(request);
     return reportOf(request, report, { outcome: 'repaired', comparison: null, tables: [] });
@@ -176,6 +176,12 @@ async function build(
 ): Promise<Position> {
   report.enter('replaying', to ?? (await environment.log.head()));
   return replay(job, LOG_START, to);
+}
+
+/** New tables, for those who keep their tables here, take a build even where everything else is a repair. */
+async function repairFits({ environment, projection }: RebuildRequest): Promise<boolean> {
+  const live = await liveGeneration(environment.pool, projection.name);
+  return projection.tables.length === 0 || live?.version === projection.version;
 }
 
 async function livePosition({ environment, projection }: RebuildRequest): Promise<Position | undefined> {

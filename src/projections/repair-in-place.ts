@@ -1,6 +1,6 @@
 import { readCheckpoint } from './checkpoint.ts';
 import { NotComparableError } from './compare-tables.ts';
-import { liveGeneration, writeTo } from './generations.ts';
+import { liveGeneration, setVersion, writeTo } from './generations.ts';
 import { inTransaction } from './in-transaction.ts';
 import type { RebuildRequest } from './rebuild.ts';
 
@@ -19,6 +19,7 @@ export async function repairInPlace(request: RebuildRequest): Promise<void> {
       if (!live) throw new NotComparableError(`${projection.name} has no tables yet`);
       await readCheckpoint(client, projection, live, 'lock');
       await projection.repair?.(writeTo(client, live));
+      if (live.version < projection.version) await setVersion(client, live, projection.version);
     },
     { settings: `set local statement_timeout = '10min'`, signal },
   );

@@ -305,4 +305,24 @@ describe('a raised version', () => {
     await server.shows(await appendAmounts(log, 'a', [4]));
     expect(await readTallies(database.pool)).toMatchObject([{ amount: 7, events: 3 }]);
   });
+
+  it('of tables that others own and write is a repair in place', async () => {
+    const versions: number[] = [];
+    const repairing = (version: number): Projection => ({
+      ...tallyProjection({ version }),
+      tables: [],
+      async apply() {},
+      async repair() {
+        versions.push(version);
+      },
+    });
+    {
+      await using old = start(repairing(1));
+      await old.shows(await appendAmounts(log, 'a', [1]));
+    }
+    await using server = start(repairing(2));
+    await server.shows(await appendAmounts(log, 'a', [2]));
+    expect(versions).toEqual([2]);
+    expect(await liveGeneration(database.pool, 'tally')).toMatchObject({ generation: 1, version: 2 });
+  });
 });
