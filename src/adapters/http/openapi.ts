@@ -1,6 +1,8 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { FastifySchema, RouteOptions } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { tidyComponents } from './openapi-components.ts';
 import type { App } from './server-parts.ts';
 
 /** zod writes out the pattern behind every format; the format says it all. */
@@ -26,33 +28,34 @@ export function registerOpenApi(app: App): void {
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
       security: [{ apiKey: [] }],
     },
-    transform: createJsonSchemaTransform({ zodToJsonConfig }),
-    transformObject: (document) => prune(createJsonSchemaTransformObject({ zodToJsonConfig })(document)),
+    transform: (route) => withHeaders(createJsonSchemaTransform({ zodToJsonConfig })(route), route.route),
+    transformObject: (document) =>
+      tidyComponents(createJsonSchemaTransformObject({ zodToJsonConfig })(document)),
   });
   app.register(swaggerUi, { routePrefix: '/docs' });
 }
 
-interface WithSchemas {
-  components?: { schemas?: Record<string, unknown> };
-}
+const text = (description: string) => ({ type: 'string', description });
 
-/** Drops the schemas that nothing refers to: each zod schema comes once as input and once as output. */
-function prune<Document extends object>(document: Document): Document {
-  const { components, ...rest } = document as Document & WithSchemas;
-  const schemas = components?.schemas ?? {};
-  const used = new Set<string>();
-  const open = referencesIn(rest);
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    if (used.has(name)) continue;
-    used.add(name);
-    open.push(...referencesIn(schemas[name]));
-  }
-  const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)));
-  return { ...document, components: { ...components, schemas: kept } };
+/** Headers are read where they are needed, not by schema; which a route reads follows from what it can answer. */
+function withHeaders(
+  described: { schema: FastifySchema; url: string },
+  route: RouteOptions,
+): { schema: FastifySchema; url: string } {
+  const answers = (described.schema.response ?? {}) as Record<string, unknown>;
+  const properties = {
+    ...(route.config?.idempotent && {
+      'Idempotency-Key': text(
+        'Repeating the request with the same key answers as it did the first time; kept 24 h.',
+      ),
+    }),
+    ...('412' in answers && {
+      'If-Match': text('ETag of the job as it was read: refused when it has changed.'),
+    }),
+    ...('504' in answers && {
+      'Await-Position': text('Event-Position of a change that the answer must show; waits up to 2 s.'),
+    }),
+  };
+  if (Object.keys(properties).length === 0) return described;
+  return { ...described, schema: { ...described.schema, headers: { type: 'object', properties } } };
 }
-
-const referencesIn = (part: unknown): string[] =>
-  Array.from(
-    JSON.stringify(part ?? null).matchAll(/"#\/components\/schemas\/([^"]+)"/g),
-    ([, name]) => name ?? '',
-  );

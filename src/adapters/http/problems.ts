@@ -84,7 +84,10 @@ function toProblem(error: FastifyError | HttpProblem | InvalidRequestError): Htt
     return new HttpProblem('validation', detail, { errors });
   }
   const known = BY_ERROR_CODE[error.code];
-  if (known) return new HttpProblem(known, undefined, retryAfterOf(error, known));
+  if (known) {
+    const detail = known === 'validation' ? error.message : undefined;
+    return new HttpProblem(known, detail, retryAfterOf(error, known));
+  }
   if (isDatabaseDown(error.code)) {
     return new HttpProblem('dependency-unavailable', undefined, { retryAfterMs: 1_000 });
   }
@@ -101,6 +104,7 @@ const BY_ERROR_CODE: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'payload-too-large',
   FST_ERR_HANDLER_TIMEOUT: 'dependency-unavailable',
   invalid_cursor: 'invalid-cursor',
+  invalid_job: 'validation',
   log_overloaded: 'log-overloaded',
   log_unavailable: 'log-unavailable',
   contended: 'contended',

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, EventLog, Ids, Position } from '../../commands/ports.ts';
+import type { ReadyQueue } from '../../commands/ready-queue.ts';
 import type { Logger, Metrics } from '../../commands/telemetry.ts';
 import type { JobSnapshot, UseCases } from '../../commands/use-cases.ts';
 import type { ProjectionFreshness } from '../../projections/freshness.ts';
@@ -76,20 +77,6 @@ export interface ProjectionControl {
 
 export type RebuildOptions = Pick<RebuildRequest, 'tenant' | 'toPosition' | 'toTime' | 'dryRun'>;
 
-/** A worker that was heard of lately. */
-export interface WorkerRow {
-  readonly workerId: string;
-  readonly quiet: boolean;
-  readonly running: number;
-  readonly lastSeenAt: number | null;
-}
-
-export interface WorkerDirectory {
-  /** Workers with leases of these tenants, or told to be quiet by them. */
-  list(tenants: readonly string[] | '*'): Promise<readonly WorkerRow[]>;
-  setQuiet(tenants: readonly string[] | '*', workerId: string, quiet: boolean): Promise<void>;
-}
-
 /** A job as it stands, as it stood after a revision, or at a time; undefined when there was none. */
 export type ReadJob = (
   tenantId: string,
@@ -104,7 +91,7 @@ export interface ServerParts {
   readonly readJob: ReadJob;
   readonly log: EventLog;
   readonly projections: ProjectionControl;
-  readonly workers: WorkerDirectory;
+  readonly workers: Pick<ReadyQueue, 'directWorker' | 'listWorkers'>;
   readonly credentials: Credentials;
   readonly clock: Clock;
   readonly ids: Ids;

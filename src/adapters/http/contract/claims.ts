@@ -32,7 +32,10 @@ export const claimRequest = z
     leaseMs: leaseMs.optional().describe('Absent: 30000.'),
     waitMs: waitMs.optional().describe('Absent: 0.'),
   })
-  .meta({ id: 'ClaimJobs' });
+  .meta({
+    id: 'ClaimJobs',
+    examples: [{ workerId: 'mailer-1', queues: ['default'], max: 10, waitMs: 20_000 }],
+  });
 export type ClaimRequest = z.input<typeof claimRequest>;
 
 export const claim = z
@@ -50,7 +53,10 @@ export const heartbeatRequest = z
     leases: z.array(z.strictObject({ leaseToken })).max(MAX_BATCH),
     leaseMs: leaseMs.optional(),
   })
-  .meta({ id: 'Heartbeat' });
+  .meta({
+    id: 'Heartbeat',
+    examples: [{ workerId: 'mailer-1', leases: [{ leaseToken: 'YWNtZS4wMTl…' }], leaseMs: 30_000 }],
+  });
 export type HeartbeatRequest = z.input<typeof heartbeatRequest>;
 
 export const heartbeatLease = z.object({
@@ -72,7 +78,7 @@ export type HeartbeatResponse = z.infer<typeof heartbeatResponse>;
 /** POST /v1/jobs/{id}/heartbeat */
 export const heartbeatJobRequest = z
   .strictObject({ workerId, leaseToken, leaseMs: leaseMs.optional() })
-  .meta({ id: 'HeartbeatJob' });
+  .meta({ id: 'HeartbeatJob', examples: [{ workerId: 'mailer-1', leaseToken: 'YWNtZS4wMTl…' }] });
 export type HeartbeatJobRequest = z.input<typeof heartbeatJobRequest>;
 
 export const workerError = z
@@ -93,19 +99,36 @@ const failed = {
 const released = { leaseToken, reason: reason.optional(), runAt: time.optional() };
 
 /** POST /v1/jobs/{id}/complete */
-export const completeJobRequest = z.strictObject(completed).meta({ id: 'CompleteJob' });
+export const completeJobRequest = z
+  .strictObject(completed)
+  .meta({ id: 'CompleteJob', examples: [{ leaseToken: 'YWNtZS4wMTl…', result: { messageId: 'm-1' } }] });
 export type CompleteJobRequest = z.input<typeof completeJobRequest>;
 
 /** POST /v1/jobs/{id}/fail */
-export const failJobRequest = z.strictObject(failed).meta({ id: 'FailJob' });
+export const failJobRequest = z
+  .strictObject(failed)
+  .meta({
+    id: 'FailJob',
+    examples: [
+      {
+        leaseToken: 'YWNtZS4wMTl…',
+        error: { type: 'SmtpError', message: 'mailbox full' },
+        retryAfterMs: 60_000,
+      },
+    ],
+  });
 export type FailJobRequest = z.input<typeof failJobRequest>;
 
 /** POST /v1/jobs/{id}/release: gives the job back; the attempt is not spent. */
-export const releaseJobRequest = z.strictObject(released).meta({ id: 'ReleaseJob' });
+export const releaseJobRequest = z
+  .strictObject(released)
+  .meta({ id: 'ReleaseJob', examples: [{ leaseToken: 'YWNtZS4wMTl…', reason: 'shutting down' }] });
 export type ReleaseJobRequest = z.input<typeof releaseJobRequest>;
 
 /** POST /v1/jobs/{id}/acknowledge-cancel */
-export const acknowledgeCancelRequest = z.strictObject({ leaseToken }).meta({ id: 'AcknowledgeCancel' });
+export const acknowledgeCancelRequest = z
+  .strictObject({ leaseToken })
+  .meta({ id: 'AcknowledgeCancel', examples: [{ leaseToken: 'YWNtZS4wMTl…' }] });
 export type AcknowledgeCancelRequest = z.input<typeof acknowledgeCancelRequest>;
 
 /** POST /v1/claims/ack: outcomes of many attempts at once. */
@@ -121,7 +144,17 @@ export type Acknowledgement = z.input<typeof acknowledgement>;
 
 export const acknowledgeRequest = z
   .strictObject({ acknowledgements: z.array(acknowledgement).min(1).max(MAX_BATCH) })
-  .meta({ id: 'Acknowledge' });
+  .meta({
+    id: 'Acknowledge',
+    examples: [
+      {
+        acknowledgements: [
+          { outcome: 'completed', leaseToken: 'YWNtZS4wMTl…', result: { messageId: 'm-1' } },
+          { outcome: 'released', leaseToken: 'YWNtZS4wMm…' },
+        ],
+      },
+    ],
+  });
 export type AcknowledgeRequest = z.input<typeof acknowledgeRequest>;
 
 /** What became of the job: answer of the single forms, and of each accepted item of the batch. */

@@ -81,7 +81,10 @@ export const replayDeadLetterRequest = z
     runAt: time.optional(),
     reason: reason.optional(),
   })
-  .meta({ id: 'ReplayDeadLetter' });
+  .meta({
+    id: 'ReplayDeadLetter',
+    examples: [{ payload: { to: 'ada@example.org' }, reason: 'address corrected' }],
+  });
 export type ReplayDeadLetterRequest = z.input<typeof replayDeadLetterRequest>;
 
 /** DELETE /v1/dead-letters/{id}?reason= */

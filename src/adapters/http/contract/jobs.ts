@@ -71,7 +71,12 @@ export const enqueueJobRequest = z
       .describe('While an unfinished job has this key, enqueueing answers that job.'),
     tags: tags.optional(),
   })
-  .meta({ id: 'EnqueueJob' });
+  .meta({
+    id: 'EnqueueJob',
+    examples: [
+      { type: 'email.send', payload: { to: 'ada@example.com' }, priority: 3, retry: { kind: 'standard' } },
+    ],
+  });
 export type EnqueueJobRequest = z.input<typeof enqueueJobRequest>;
 
 export const jobError = z
@@ -151,7 +156,15 @@ export const enqueueJobsRequest = z
     jobs: z.array(enqueueJobRequest).min(1).max(MAX_BATCH),
     atomic: z.boolean().optional().describe('All are created or none.'),
   })
-  .meta({ id: 'EnqueueJobs' });
+  .meta({
+    id: 'EnqueueJobs',
+    examples: [
+      {
+        jobs: [{ type: 'email.send', payload: { to: 'ada@example.com' } }, { type: 'report.make' }],
+        atomic: true,
+      },
+    ],
+  });
 export type EnqueueJobsRequest = z.input<typeof enqueueJobsRequest>;
 
 export const jobReference = z.object({ id: jobId, revision: z.int(), status: jobStatus });
@@ -207,7 +220,7 @@ export const cancelJobRequest = z
       .optional()
       .describe('How long a running attempt has to stop before the cancel is forced.'),
   })
-  .meta({ id: 'CancelJob' });
+  .meta({ id: 'CancelJob', examples: [{ reason: 'the order was withdrawn', graceMs: 10_000 }] });
 export type CancelJobRequest = z.input<typeof cancelJobRequest>;
 
 /** POST /v1/jobs/{id}/retry */
@@ -218,7 +231,7 @@ export const retryJobRequest = z
     resetAttempts: z.boolean().optional(),
     reason: reason.optional(),
   })
-  .meta({ id: 'RetryJob' });
+  .meta({ id: 'RetryJob', examples: [{ runAt: '2026-11-21T09:30:00Z', reason: 'the mail server is back' }] });
 export type RetryJobRequest = z.input<typeof retryJobRequest>;
 
 /** PATCH /v1/jobs/{id} */
@@ -230,7 +243,7 @@ export const amendJobRequest = z
     tags: tags.optional(),
   })
   .refine((body) => Object.keys(body).length > 0, 'give at least one field to change')
-  .meta({ id: 'AmendJob' });
+  .meta({ id: 'AmendJob', examples: [{ priority: 1, tags: ['urgent'] }] });
 export type AmendJobRequest = z.input<typeof amendJobRequest>;
 
 /** GET /v1/jobs/{id}/attempts */

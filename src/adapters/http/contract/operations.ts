@@ -41,7 +41,16 @@ export const startOperationRequest = z
     error: 'purge needs a reason',
     path: ['reason'],
   })
-  .meta({ id: 'StartOperation' });
+  .meta({
+    id: 'StartOperation',
+    examples: [
+      {
+        action: 'replay',
+        filter: { type: 'email.send', fingerprint: '5f1d' },
+        reason: 'mail server is back',
+      },
+    ],
+  });
 export type StartOperationRequest = z.input<typeof startOperationRequest>;
 
 /** Answer of a dry run: nothing was changed. */

@@ -73,5 +73,5 @@ export const rebuildProjectionRequest = z
     error: 'give toPosition or toTime, not both',
     path: ['toTime'],
   })
-  .meta({ id: 'RebuildProjection' });
+  .meta({ id: 'RebuildProjection', examples: [{ dryRun: true }] });
 export type RebuildProjectionRequest = z.input<typeof rebuildProjectionRequest>;

@@ -25,7 +25,7 @@ export type QueueList = z.infer<typeof queueList>;
 /** PATCH /v1/queues/{queue} */
 export const limitQueueRequest = z
   .strictObject({ concurrencyLimit: z.int().min(0).max(1_000_000).nullable() })
-  .meta({ id: 'LimitQueue' });
+  .meta({ id: 'LimitQueue', examples: [{ concurrencyLimit: 10 }] });
 export type LimitQueueRequest = z.input<typeof limitQueueRequest>;
 
 /** PUT /v1/queues/{queue}/pause */
@@ -34,7 +34,10 @@ export const pauseQueueRequest = z
     reason: reason.optional(),
     until: time.optional().describe('Resumes by itself then; absent: until somebody resumes it.'),
   })
-  .meta({ id: 'PauseQueue' });
+  .meta({
+    id: 'PauseQueue',
+    examples: [{ reason: 'mail server maintenance', until: '2026-11-21T10:00:00Z' }],
+  });
 export type PauseQueueRequest = z.input<typeof pauseQueueRequest>;
 
 /** DELETE /v1/queues/{queue}/pause */

@@ -4,13 +4,21 @@ import { time, workerId } from './values.ts';
 /** PUT and DELETE /v1/workers/{workerId}/quiet: a quiet worker finishes what it has and claims no more. */
 export const workerParams = z.strictObject({ workerId });
 
-/** Items of GET /v1/workers: workers that were heard of lately. */
+/** PUT /v1/workers/{workerId}/quiet */
+export const quietWorkerRequest = z
+  .strictObject({
+    terminate: z.boolean().optional().describe('Also release what it has, and stop.'),
+  })
+  .meta({ id: 'QuietWorker', examples: [{ terminate: true }] });
+export type QuietWorkerRequest = z.input<typeof quietWorkerRequest>;
+
+/** Items of GET /v1/workers: workers that were heard of in the last hour. */
 export const worker = z
   .object({
     id: z.string(),
-    quiet: z.boolean(),
-    running: z.int().describe('Leases it holds.'),
-    lastSeenAt: time.nullable(),
+    /** What it is told with its next heartbeat. */
+    directive: z.enum(['run', 'quiet', 'terminate']),
+    lastSeenAt: time,
   })
   .meta({ id: 'Worker' });
 export type Worker = z.infer<typeof worker>;

@@ -1,4 +1,3 @@
-import type { FastifyReply } from 'fastify';
 import type { Claim } from '../../../commands/use-cases.ts';
 import { tenantsOf, workerContextOf } from '../caller.ts';
 import {
@@ -9,7 +8,7 @@ import {
   heartbeatResponse,
 } from '../contract/claims.ts';
 import { jobToJson } from '../job-json.ts';
-import type { OpenRequest, OpenRequests } from '../open-requests.ts';
+import type { OpenRequests } from '../open-requests.ts';
 import { formatOptionalTime, formatTime } from '../rfc3339.ts';
 import { sendJson } from '../send-json.ts';
 import type { App, ServerParts } from '../server-parts.ts';
@@ -62,7 +61,6 @@ export function claimRoutes(app: App, parts: ServerParts, longPolls: OpenRequest
       using poll = waitMs > 0 ? longPolls.open(reply.raw) : undefined;
       const claims = await useCases.claimJobs(context, wanted, poll ? { signal: poll.signal } : {});
       if (claims.length === 0) return reply.status(204).send();
-      if (isGone(reply, poll)) await giveBack(parts, context, tenants, claims);
       return sendJson(reply, 200, claimsToJson(claims, clock.now()));
     },
   );
@@ -94,24 +92,6 @@ export function claimRoutes(app: App, parts: ServerParts, longPolls: OpenRequest
       };
     },
   );
-}
-
-/** The client went away while its jobs were being claimed: nobody will ever work on them. */
-const isGone = (reply: FastifyReply, poll: OpenRequest | undefined): boolean =>
-  poll?.signal.aborted === true && reply.raw.destroyed;
-
-async function giveBack(
-  { useCases }: ServerParts,
-  context: ReturnType<typeof workerContextOf>,
-  tenants: readonly string[] | '*',
-  claims: readonly Claim[],
-): Promise<void> {
-  const released = claims.map(({ leaseToken }) => ({
-    leaseToken,
-    outcome: 'released' as const,
-    reason: 'the worker went away while claiming',
-  }));
-  await useCases.acknowledge(context, tenants, released);
 }
 
 function claimsToJson(claims: readonly Claim[], now: number): string {

@@ -13,6 +13,8 @@ const ALWAYS: readonly ProblemCode[] = [
   'dependency-unavailable',
 ];
 
+const NAMES: Readonly<Record<string, string>> = { 201: 'Created', 202: 'Accepted' };
+
 /**
  * The answers of a route for the API description: what it gives by status, undefined for no body, and the problems it
  * can end with.
@@ -23,8 +25,9 @@ export function answers(
 ): Answers {
   const described: Record<string, unknown> = {};
   for (const [status, schema] of Object.entries(good)) {
+    const type = schema instanceof z.ZodString ? 'text/event-stream' : 'application/json';
     described[status] = schema
-      ? { description: 'OK', content: { 'application/json': { schema } } }
+      ? { description: NAMES[status] ?? 'OK', content: { [type]: { schema } } }
       : z.null().describe('Nothing to say');
   }
   const byStatus = Map.groupBy([...ALWAYS, ...problems], (code) => PROBLEMS[code].status);

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { EventLog, Position } from '../../../commands/ports.ts';
 import { tenantOf } from '../caller.ts';
 import { eventPage, listEventsQuery, streamEventsQuery } from '../contract/events.ts';
@@ -54,7 +55,7 @@ export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests)
           'Last-Event-ID or `after`; without either it starts now. `caught-up` comes once when everything before is sent.',
         tags: TAGS,
         querystring: streamEventsQuery,
-        response: answers({}, 'not-acceptable', 'too-many-requests', 'shutting-down'),
+        response: answers({ 200: z.string() }, 'not-acceptable', 'too-many-requests', 'shutting-down'),
       },
     },
     async (request, reply) => {
