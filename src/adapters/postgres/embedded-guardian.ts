@@ -22,5 +22,7 @@ export function guardAgainstOrphan(dataDir: string): () => void {
   guardian.on('error', () => {});
   guardian.stdin.on('error', () => {});
   guardian.unref();
-  return () => guardian.kill('SIGKILL');
+  return () => {
+    guardian.kill('SIGKILL');
+  };
 }

@@ -47,32 +47,29 @@ export async function startEmbeddedPostgres(options: {
   const logger = options.logger ?? noLogger;
   const binaries = await postgresBinaries();
   const folder = await openDataFolder(options.dataDir);
+  const afterwards = new AsyncDisposableStack();
+  afterwards.defer(folder.release);
   try {
     const dataDir = await prepareCluster(folder, binaries);
     await endOrphan(dataDir, logger);
     const url = new URL(await connectionString(folder, binaries, dataDir));
     const start = () => launch(folder, binaries, dataDir, Number(url.port), options.settings ?? {}, logger);
-    const first = await start();
-    const releaseGuardian = guardAgainstOrphan(dataDir);
-    const supervised = supervise(first, start, logger);
+    afterwards.defer(guardAgainstOrphan(dataDir));
+    const supervised = supervise(await start(), start, logger);
+    afterwards.defer(supervised.stop);
     let stopping: Promise<void> | undefined;
-    const stop = async () => {
-      await supervised.stop();
-      releaseGuardian();
-      await folder.release();
-    };
     return {
       url: url.href,
       folder,
       pid: supervised.pid,
       lost: supervised.lost,
       stop: () => {
-        stopping ??= stop();
+        stopping ??= afterwards.disposeAsync();
         return stopping;
       },
     };
   } catch (error) {
-    await folder.release();
+    await afterwards.disposeAsync();
     throw error;
   }
 }
