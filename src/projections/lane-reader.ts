@@ -1,7 +1,7 @@
 import { pause } from '../commands/pause.ts';
 import type { EventLog, Position } from '../commands/ports.ts';
+import type { DecodedTail } from './decoded-tail.ts';
 import { type Batch, concernsPrefixes, type LogSlice, readSlices, takeBatch } from './log-slice.ts';
-import type { LogTail } from './log-tail.ts';
 import type { Projection } from './projection.ts';
 
 const CATCH_UP_PAGE = 2_000;
@@ -11,13 +11,13 @@ const RETRY_MS = 20;
 /** Gives a projection its events: from the shared tail, or read on its own while it is behind that. */
 export class LaneReader {
   readonly #log: EventLog;
-  readonly #tail: LogTail;
+  readonly #tail: DecodedTail;
   readonly #projection: Projection;
   readonly #concerns: (stream: string) => boolean;
   #slice: LogSlice | undefined;
   #own: { readonly slices: AsyncGenerator<LogSlice, undefined>; readonly stop: AbortController } | undefined;
 
-  constructor(log: EventLog, tail: LogTail, projection: Projection) {
+  constructor(log: EventLog, tail: DecodedTail, projection: Projection) {
     this.#log = log;
     this.#tail = tail;
     this.#projection = projection;

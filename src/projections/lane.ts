@@ -3,13 +3,13 @@ import type { Position } from '../commands/ports.ts';
 import { noLogger, noMetrics } from '../commands/telemetry.ts';
 import { applyBatch } from './apply-batch.ts';
 import { CheckpointLostError, moveCheckpoint } from './checkpoint.ts';
+import type { DecodedTail } from './decoded-tail.ts';
 import type { ProjectionEnvironment } from './environment.ts';
 import { EventRate } from './event-rate.ts';
 import { isPassing, recordFault } from './fault.ts';
 import type { Generation } from './generations.ts';
 import { LaneReader } from './lane-reader.ts';
 import type { Batch, BrokenEvent } from './log-slice.ts';
-import type { LogTail } from './log-tail.ts';
 import type { Projection } from './projection.ts';
 import { LeaderReplacedError, ProjectionOutdatedError, takeOver } from './take-over.ts';
 
@@ -26,7 +26,7 @@ const FAULT_PAUSE_MS = 30_000;
 export interface LaneOptions {
   readonly environment: ProjectionEnvironment;
   readonly projection: Projection;
-  readonly tail: LogTail;
+  readonly tail: DecodedTail;
   readonly fence: bigint;
   /** Told after every commit, and when a position was passed that needed none. */
   readonly advanced: (projection: string, position: Position) => void;

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { LOG_START, type Position } from '../commands/ports.ts';
 import { readCheckpoint } from './checkpoint.ts';
+import { DecodedTail } from './decoded-tail.ts';
 import type { ProjectionEnvironment } from './environment.ts';
 import { liveGeneration } from './generations.ts';
 import { Lane, type LaneOptions } from './lane.ts';
-import { LogTail } from './log-tail.ts';
 import { prepareProjections } from './prepare.ts';
 import type { Projection } from './projection.ts';
 import { rebuild } from './rebuild.ts';
@@ -33,7 +33,7 @@ export async function runProjections(options: RunnerOptions, signal: AbortSignal
 
 async function runLanes(options: RunnerOptions, fence: bigint, signal: AbortSignal): Promise<void> {
   const { environment, projections } = options;
-  const tail = new LogTail(environment, await furthest(options), {
+  const tail = new DecodedTail(environment, await furthest(options), {
     prefixes: [...new Set(projections.flatMap(({ prefixes }) => prefixes))],
     withoutContent: !projections.some(({ needsContent }) => needsContent),
   });

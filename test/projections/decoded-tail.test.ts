@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
 import type { EventLog, LogPage, Position } from '../../src/commands/ports.ts';
+import { DecodedTail } from '../../src/projections/decoded-tail.ts';
 import { LaneReader } from '../../src/projections/lane-reader.ts';
-import { LogTail } from '../../src/projections/log-tail.ts';
 import { running } from '../support/running.ts';
 import { appendAmounts, decodeTally, tallyProjection } from '../support/tally.ts';
 
@@ -10,7 +10,7 @@ const { signal } = new AbortController();
 
 function tailOf(log: EventLog, after: Position = 0n) {
   const environment = { pool: undefined as never, log, decode: decodeTally, lead: undefined as never };
-  return new LogTail(environment, after, { prefixes: ['job-'] });
+  return new DecodedTail(environment, after, { prefixes: ['job-'] });
 }
 
 /** A log whose reads are counted and whose events are as heavy as said. */

@@ -14,7 +14,7 @@ const PAGE_SIZE = 2_000;
  * The live end of the log, read and decoded once for all projections of a process. Readers pull at their own speed; one
  * that stalls or fails holds up nobody for longer than PATIENCE_MS.
  */
-export class LogTail {
+export class DecodedTail {
   readonly #environment: ProjectionEnvironment;
   readonly #reading: Reading;
   readonly #readers = new Map<object, Position>();
