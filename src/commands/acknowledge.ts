@@ -2,9 +2,10 @@ import { unreachable } from '../domain/decider.ts';
 import type { JobCommand } from '../domain/job/commands.ts';
 import { errorFingerprint } from '../domain/job/fingerprint.ts';
 import { jobStream } from '../domain/job/stream.ts';
-import { callMetadata } from './call-metadata.ts';
-import type { DispatchDeps, JobHandler } from './dispatch-deps.ts';
+import type { DispatchDeps } from './dispatch-deps.ts';
+import type { JobHandler } from './job-handler.ts';
 import { type LeaseToken, parseLeaseToken } from './lease-token.ts';
+import { metadataFor } from './metadata-for.ts';
 import { noMetrics } from './telemetry.ts';
 import type { Acknowledgement, AcknowledgementResult, Refused, UseCases } from './use-cases.ts';
 
@@ -16,7 +17,7 @@ const LEASE_LOST: Refused = { kind: 'refused', reason: 'lease_lost' };
  * Ends attempts: completed, failed, released, cancelled. A token that is not the running attempt's changes nothing,
  * and saying the same thing about the same attempt again answers as before. Tokens of tenants outside `tenants` are lost.
  */
-export function acknowledge(deps: Omit<DispatchDeps, 'log' | 'readyQueue'>): UseCases['acknowledge'] {
+export function createAcknowledge(deps: Omit<DispatchDeps, 'log' | 'readyQueue'>): UseCases['acknowledge'] {
   const { handler, running, clock, ids, metrics = noMetrics } = deps;
 
   return async (context, tenants, acknowledgements) => {
@@ -30,7 +31,7 @@ export function acknowledge(deps: Omit<DispatchDeps, 'log' | 'readyQueue'>): Use
       return {
         stream,
         command: commandOf(acknowledgement, token.leaseId, at, ids.random()),
-        metadata: callMetadata(context, token.tenantId, causationId, at),
+        metadata: metadataFor({ ...context, tenantId: token.tenantId }, at, causationId),
         assume: running.get(stream),
       };
     });

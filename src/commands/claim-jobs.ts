@@ -1,9 +1,10 @@
 import { jobStream } from '../domain/job/stream.ts';
 import type { CallContext } from './call-context.ts';
-import { callMetadata } from './call-metadata.ts';
 import type { ClaimDispatcher, Reservation } from './claim-dispatcher.ts';
-import type { DispatchDeps, JobHandler } from './dispatch-deps.ts';
+import type { DispatchDeps } from './dispatch-deps.ts';
+import type { JobHandler } from './job-handler.ts';
 import { formatLeaseToken } from './lease-token.ts';
+import { metadataFor } from './metadata-for.ts';
 import { placementOf, stateOf } from './placement.ts';
 import { noLogger, noMetrics } from './telemetry.ts';
 import type { Claim, ClaimRequest, UseCases } from './use-cases.ts';
@@ -21,7 +22,7 @@ type Caller = Omit<CallContext, 'tenantId'>;
  * Claims jobs: the ready queue proposes, the append of JobStarted decides. What loses the race goes back to where its
  * stream says; a worker told to be quiet, and a client that is gone, get nothing.
  */
-export function claimJobs(deps: ClaimJobsDeps): UseCases['claimJobs'] {
+export function createClaimJobs(deps: ClaimJobsDeps): UseCases['claimJobs'] {
   const { dispatcher, workers, clock, metrics = noMetrics } = deps;
 
   return async (context, request, { signal } = {}) => {
@@ -63,7 +64,7 @@ async function start(
       reservations.map(({ tenantId, jobId, revision, snapshot, leaseId }) => ({
         stream: jobStream(tenantId, jobId),
         command: { type: 'StartJob', workerId: request.workerId, leaseId, leaseMs: request.leaseMs, at },
-        metadata: callMetadata(context, tenantId, causationId, at),
+        metadata: metadataFor({ ...context, tenantId }, at, causationId),
         assume: snapshot === undefined ? undefined : { state: stateOf(snapshot), revision },
       })),
     );
@@ -127,7 +128,7 @@ async function releaseUnseen(
         reason: 'the client was gone before the claim was answered',
         at,
       },
-      metadata: callMetadata(context, tenantId, causationId, at),
+      metadata: metadataFor({ ...context, tenantId }, at, causationId),
       assume: { state, revision },
     })),
   );

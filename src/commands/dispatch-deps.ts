@@ -1,13 +1,8 @@
-import type { JobCommand, JobRejection } from '../domain/job/commands.ts';
-import type { JobEvent } from '../domain/job/events.ts';
-import type { Job } from '../domain/job/state.ts';
-import type { Handler } from './handle.ts';
+import type { JobHandler } from './job-handler.ts';
 import type { Clock, EventLog, Ids } from './ports.ts';
 import type { ReadyQueue } from './ready-queue.ts';
 import type { RecentStates } from './recent-states.ts';
 import type { Logger, Metrics } from './telemetry.ts';
-
-export type JobHandler = Handler<JobCommand, Job, JobEvent, JobRejection>;
 
 /** What the use cases and background tasks around running jobs share. */
 export interface DispatchDeps {

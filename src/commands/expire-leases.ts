@@ -1,5 +1,4 @@
 import { jobStream } from '../domain/job/stream.ts';
-import { systemMetadata } from './call-metadata.ts';
 import { ARRIVALS_KEPT_MS } from './claim-dispatcher.ts';
 import type { DispatchDeps } from './dispatch-deps.ts';
 import { loadJobs } from './load-jobs.ts';
@@ -7,6 +6,7 @@ import { pause } from './pause.ts';
 import { type Placement, placementOf } from './placement.ts';
 import type { StoredLease } from './ready-queue.ts';
 import { SweepWindow } from './sweep-window.ts';
+import { systemMetadata } from './system-metadata.ts';
 import { noLogger, noMetrics } from './telemetry.ts';
 
 export interface ExpireLeasesDeps extends DispatchDeps {

@@ -1,13 +1,13 @@
 import { unreachable } from '../domain/decider.ts';
 import type { JobCommand } from '../domain/job/commands.ts';
 import { jobStream } from '../domain/job/stream.ts';
-import { systemMetadata } from './call-metadata.ts';
 import type { DispatchDeps } from './dispatch-deps.ts';
 import { loadJobs } from './load-jobs.ts';
 import { pause } from './pause.ts';
 import { type Placement, placementOf } from './placement.ts';
 import type { DueTimer } from './ready-queue.ts';
 import { SweepWindow } from './sweep-window.ts';
+import { systemMetadata } from './system-metadata.ts';
 import { noLogger, noMetrics } from './telemetry.ts';
 
 export interface FireTimersDeps extends DispatchDeps {

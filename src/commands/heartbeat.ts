@@ -15,7 +15,7 @@ type LeaseStatus = HeartbeatResult['leases'][number]['status'];
  * Extends leases and tells the worker what to do. Only the stream can say that a lease is lost: a row may be missing
  * because the tables were emptied, and then it is put back.
  */
-export function heartbeat(deps: HeartbeatDeps): UseCases['heartbeat'] {
+export function createHeartbeat(deps: HeartbeatDeps): UseCases['heartbeat'] {
   const { clock, workers } = deps;
 
   return async (_context, request) => {

@@ -1,0 +1,343 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Acknowledgement, Claim } from '../../src/commands/use-cases.ts';
+import { asJsonText } from '../../src/domain/json-text.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  CALLER,
+  type DispatchProcess,
+  dispatchProcess,
+  emptyUnloggedTables,
+  type MovableClock,
+  movableClock,
+} from '../support/dispatch.ts';
+import { running } from '../support/running.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+let database: TestDatabase;
+let clock: MovableClock;
+let one: DispatchProcess;
+
+beforeEach(async () => {
+  database = await createDatabase();
+  clock = movableClock();
+  one = dispatchProcess(database.pool, clock);
+});
+
+afterEach(async () => {
+  await one.close();
+  await database[Symbol.asyncDispose]();
+});
+
+async function claimed(options: Parameters<DispatchProcess['enqueue']>[1][number] = {}, process = one) {
+  await process.enqueue('acme', [options]);
+  await process.projector.catchUp();
+  return claimOne(process);
+}
+
+async function claimOne(process = one, workerId = 'worker'): Promise<Claim> {
+  const [claim] = await process.claim({ workerId });
+  if (!claim) throw new Error('nothing to claim');
+  return claim;
+}
+
+async function say(process: DispatchProcess, acknowledgement: Acknowledgement) {
+  const [result] = await process.acknowledge(CALLER, '*', [acknowledgement]);
+  await process.projector.catchUp();
+  return result;
+}
+
+async function beat(process: DispatchProcess, { leaseToken }: Claim) {
+  const { leases } = await process.heartbeat(CALLER, {
+    workerId: 'worker',
+    leases: [{ leaseToken }],
+    leaseMs: 30_000,
+  });
+  return leases[0]?.status;
+}
+
+const rowsOf = async (table: 'ready_jobs' | 'leases' | 'timers') => {
+  const { rows } = await database.pool.query(`select * from ${table}`);
+  return rows;
+};
+
+/** Runs timers and sweeper until the job looks as wanted. */
+async function untilJob(process: DispatchProcess, jobId: string, wanted: object) {
+  await using _timers = running(process.timers);
+  await using _sweeper = running(process.sweeper);
+  await waitUntil(`the job is ${JSON.stringify(wanted)}`, async () => {
+    await process.projector.catchUp();
+    const job = await process.job('acme', jobId);
+    return Object.entries(wanted).every(([key, value]) => Reflect.get(job, key) === value);
+  });
+}
+
+const ERROR = { type: 'Boom', message: 'it broke' };
+
+describe('acknowledging', () => {
+  it('completes with the result as it came, once however often it is said', async () => {
+    const { leaseToken, snapshot } = await claimed();
+    const result = asJsonText('{"n": 1.0}');
+    const first = await say(one, { leaseToken, outcome: 'completed', result });
+    expect(first).toMatchObject({ kind: 'acknowledged', status: 'completed' });
+    expect(await say(one, { leaseToken, outcome: 'completed', result })).toMatchObject({
+      kind: 'acknowledged',
+      status: 'completed',
+    });
+    expect((await one.job('acme', snapshot.jobId)).result).toBe(result);
+    expect(await rowsOf('leases')).toEqual([]);
+  });
+
+  it('says the same in a process that did not make the claim', async () => {
+    const two = dispatchProcess(database.pool, clock);
+    const { leaseToken } = await claimed();
+    expect(await say(two, { leaseToken, outcome: 'failed', error: ERROR })).toMatchObject({
+      kind: 'acknowledged',
+      status: 'retrying',
+    });
+    expect(await say(one, { leaseToken, outcome: 'failed', error: ERROR })).toMatchObject({
+      kind: 'acknowledged',
+    });
+    expect(await say(one, { leaseToken, outcome: 'completed' })).toEqual({
+      kind: 'refused',
+      reason: 'lease_lost',
+    });
+    await two.close();
+  });
+
+  it('refuses tokens of other tenants, of nobody and of no kind', async () => {
+    const { leaseToken } = await claimed();
+    const outcome = 'completed';
+    const nobody = Buffer.from('acme.0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000.1.secret').toString('base64url');
+    const results = await one.acknowledge(
+      CALLER,
+      ['other'],
+      [
+        { leaseToken, outcome },
+        { leaseToken: nobody, outcome },
+        { leaseToken: 'x', outcome },
+      ],
+    );
+    const lost = { kind: 'refused', reason: 'lease_lost' };
+    expect(results).toEqual([lost, lost, lost]);
+    expect(await one.acknowledge(CALLER, '*', [{ leaseToken: nobody, outcome }])).toEqual([lost]);
+    expect(await say(one, { leaseToken, outcome })).toMatchObject({ kind: 'acknowledged' });
+  });
+
+  it('retries a failed attempt when its time has come, and buries it after the last', async () => {
+    const first = await claimed({ maxAttempts: 2, retry: { kind: 'fixed', delayMs: 60_000 } });
+    const { jobId } = first.snapshot;
+    const { leaseToken } = first;
+    expect(await say(one, { leaseToken, outcome: 'failed', error: ERROR })).toMatchObject({
+      status: 'retrying',
+    });
+    expect(await one.claim()).toEqual([]);
+    clock.advance(60_001);
+    await using _timers = running(one.timers);
+    const [second] = await one.claim({ waitMs: 10_000 });
+    expect(second?.snapshot.job).toMatchObject({ attempt: 2, spentAttempts: 1 });
+    const last = await say(one, {
+      leaseToken: second?.leaseToken ?? '',
+      outcome: 'failed',
+      error: { ...ERROR, message: 'it broke 42 times' },
+    });
+    expect(last).toMatchObject({ status: 'dead_lettered' });
+    expect((await one.job('acme', jobId)).lastError?.fingerprint).toMatch(/^[0-9a-f]{16}$/);
+    expect(await one.claim()).toEqual([]);
+  });
+
+  it('buries a fatal failure at once, and obeys the worker on when to retry', async () => {
+    const fatal = await claimed();
+    const { leaseToken } = fatal;
+    expect(await say(one, { leaseToken, outcome: 'failed', error: ERROR, fatal: true })).toMatchObject({
+      status: 'dead_lettered',
+    });
+    const later = await claimed();
+    const result = await say(one, {
+      leaseToken: later.leaseToken,
+      outcome: 'failed',
+      error: ERROR,
+      retryAfterMs: 5_000,
+    });
+    if (result?.kind !== 'acknowledged') throw new Error('refused');
+    expect(Math.abs((result.runAt ?? 0) - clock.now() - 5_000)).toBeLessThan(5_000);
+  });
+
+  it('does not spend an attempt that is released, and offers the job again at once', async () => {
+    const first = await claimed();
+    await say(one, { leaseToken: first.leaseToken, outcome: 'released' });
+    const second = await claimOne();
+    expect(second.snapshot.job).toMatchObject({ attempt: 1, spentAttempts: 0 });
+    expect(second.snapshot.jobId).toBe(first.snapshot.jobId);
+    expect(await say(one, { leaseToken: first.leaseToken, outcome: 'completed' })).toMatchObject({
+      reason: 'lease_lost',
+    });
+  });
+});
+
+describe('leases', () => {
+  it('run out: another worker gets the job, and the first one is told', async () => {
+    const first = await claimed({ retry: { kind: 'fixed', delayMs: 0 } });
+    const { jobId } = first.snapshot;
+    clock.advance(30_001);
+    await untilJob(one, jobId, { status: 'queued', spentAttempts: 1 });
+    const second = await claimOne(one, 'another');
+    expect(second.snapshot.job).toMatchObject({ attempt: 2, spentAttempts: 1 });
+    expect(await beat(one, first)).toBe('lost');
+    expect(await say(one, { leaseToken: first.leaseToken, outcome: 'completed' })).toEqual({
+      kind: 'refused',
+      reason: 'lease_lost',
+    });
+    expect(await beat(one, second)).toBe('extended');
+    expect(await say(one, { leaseToken: second.leaseToken, outcome: 'completed' })).toMatchObject({
+      status: 'completed',
+    });
+  });
+
+  it('last as long as heartbeats come', async () => {
+    const claim = await claimed();
+    const others = await claimed();
+    for (let i = 0; i < 3; i += 1) {
+      clock.advance(20_000);
+      expect(await beat(one, claim)).toBe('extended');
+    }
+    await untilJob(one, others.snapshot.jobId, { status: 'retrying' });
+    expect((await one.job('acme', claim.snapshot.jobId)).status).toBe('running');
+  });
+
+  it('last their time without heartbeats although the reservation was shorter', async () => {
+    const claim = await claimed();
+    const shorter = await claimed();
+    await database.pool.query('update leases set expires_at = 0 where job_id = $1', [claim.snapshot.jobId]);
+    clock.advance(20_000);
+    await using _sweeper = running(one.sweeper);
+    await waitUntil('the sweeper has looked at both', async () => {
+      const leases = await rowsOf('leases');
+      return leases.length === 2 && leases.every((lease) => Number(lease.expires_at) > clock.now());
+    });
+    for (const { snapshot } of [claim, shorter])
+      expect((await one.job('acme', snapshot.jobId)).status).toBe('running');
+  });
+
+  it('survive that the tables are emptied: running jobs are not doubled, waiting ones are not lost', async () => {
+    const claim = await claimed();
+    const ids = await one.enqueue('acme', [{}, { runAt: clock.now() + 60_000 }, {}]);
+    await one.projector.catchUp();
+    await emptyUnloggedTables(database.pool);
+    expect(await beat(one, claim)).toBe('extended');
+    const two = dispatchProcess(database.pool, clock);
+    await two.projector.catchUp();
+    expect(await beat(two, claim)).toBe('extended');
+    const [a, b, ...none] = [...(await two.claim({ max: 5 })), ...(await one.claim({ max: 5, waitMs: 100 }))];
+    expect(none).toEqual([]);
+    expect([a?.snapshot.jobId, b?.snapshot.jobId]).toEqual([ids[0], ids[2]]);
+    clock.advance(60_001);
+    await using _timers = running(two.timers);
+    expect((await two.claim({ waitMs: 10_000 }))[0]?.snapshot.jobId).toBe(ids[1]);
+    expect(await say(two, { leaseToken: claim.leaseToken, outcome: 'completed' })).toMatchObject({
+      status: 'completed',
+    });
+    await two.close();
+  });
+
+  it('of a new process are known to one that starts later', async () => {
+    const claim = await claimed();
+    await one.enqueue('acme', [{}]);
+    await one.projector.catchUp();
+    const two = dispatchProcess(database.pool, clock);
+    expect(await two.claim({ max: 5 })).toHaveLength(1);
+    expect(await beat(two, claim)).toBe('extended');
+    await two.close();
+  });
+});
+
+describe('cancelling a running job', () => {
+  it('reaches the worker with its heartbeat, and ends when the worker says so', async () => {
+    const claim = await claimed();
+    const { jobId } = claim.snapshot;
+    await one.command('acme', jobId, {
+      type: 'CancelJob',
+      reason: 'wrong',
+      graceMs: 60_000,
+      at: clock.now(),
+    });
+    await one.projector.catchUp();
+    expect(await beat(one, claim)).toBe('cancel_requested');
+    expect(await say(one, { leaseToken: claim.leaseToken, outcome: 'cancelled' })).toMatchObject({
+      status: 'cancelled',
+    });
+    expect(await rowsOf('timers')).toEqual([]);
+    expect(await rowsOf('leases')).toEqual([]);
+  });
+
+  it('is forced when the worker does not answer in time', async () => {
+    const claim = await claimed();
+    const { jobId } = claim.snapshot;
+    await one.command('acme', jobId, { type: 'CancelJob', graceMs: 5_000, at: clock.now() });
+    await one.projector.catchUp();
+    clock.advance(5_001);
+    await untilJob(one, jobId, { status: 'cancelled' });
+    expect(await beat(one, claim)).toBe('lost');
+    expect(await rowsOf('timers')).toEqual([]);
+  });
+});
+
+describe('clocks of a job', () => {
+  it('ends an attempt that takes too long although its heartbeats come', async () => {
+    const claim = await claimed({ timeoutMs: 10_000, retry: { kind: 'fixed', delayMs: 60_000 } });
+    clock.advance(9_000);
+    expect(await beat(one, claim)).toBe('extended');
+    clock.advance(1_001);
+    await untilJob(one, claim.snapshot.jobId, { status: 'retrying', spentAttempts: 1 });
+    expect(await beat(one, claim)).toBe('lost');
+  });
+
+  it('times an attempt out that a new process only knows from the log', async () => {
+    const claim = await claimed({ timeoutMs: 10_000, retry: { kind: 'fixed', delayMs: 60_000 } });
+    await emptyUnloggedTables(database.pool);
+    const two = dispatchProcess(database.pool, clock);
+    await two.projector.catchUp();
+    clock.advance(10_001);
+    await untilJob(two, claim.snapshot.jobId, { status: 'retrying', spentAttempts: 1 });
+    await two.close();
+  });
+
+  it('buries a waiting job when its deadline passes, and never offers it again', async () => {
+    const [jobId = ''] = await one.enqueue('acme', [{ deadlineAt: clock.now() + 5_000 }]);
+    await one.projector.catchUp();
+    clock.advance(5_001);
+    expect(await one.claim()).toEqual([]);
+    await untilJob(one, jobId, { status: 'dead_lettered', reason: 'deadline_passed' });
+    expect(await rowsOf('timers')).toEqual([]);
+  });
+
+  it('keeps a deadline through a retry that another process projects', async () => {
+    const deadlineAt = clock.now() + 50_000;
+    const claim = await claimed({ deadlineAt, retry: { kind: 'fixed', delayMs: 100_000 } });
+    await one.acknowledge(CALLER, '*', [{ leaseToken: claim.leaseToken, outcome: 'failed', error: ERROR }]);
+    const { events } = await one.log.readLog(0n, 100);
+    expect(events.at(-1)?.type).toBe('JobRetried');
+    await one.projector.catchUp();
+    clock.advance(50_001);
+    await untilJob(one, claim.snapshot.jobId, { status: 'dead_lettered' });
+  });
+
+  it('makes 10,000 jobs ready when their time comes, none twice', async () => {
+    const runAt = clock.now() + 60_000;
+    const ids = await one.enqueue(
+      'acme',
+      Array.from({ length: 10_000 }, () => ({ runAt })),
+    );
+    await one.projector.catchUp();
+    expect(await one.claim()).toEqual([]);
+    clock.advance(60_001);
+    await using _timers = running(one.timers);
+    const claimedIds: string[] = [];
+    while (claimedIds.length < ids.length) {
+      const claims = await one.claim({ max: 1_000, waitMs: 5_000 });
+      if (claims.length === 0) break;
+      claimedIds.push(...claims.map((claim) => claim.snapshot.jobId));
+    }
+    expect(claimedIds.length).toBe(10_000);
+    expect(new Set(claimedIds)).toEqual(new Set(ids));
+  });
+});
