@@ -61,7 +61,7 @@ export class LogTail {
     }
     const buffer = new TailBuffer(this.#position, withContent);
     this.#buffers.add(buffer);
-    if (!this.#running) void this.#run(this.#position);
+    if (!this.#running) void this.#run();
     return buffer;
   }
 
@@ -73,30 +73,37 @@ export class LogTail {
   /** This process has just committed these events. */
   offer(stored: () => readonly StoredEvent[]): void {
     if (!this.#running) return;
-    if (!this.#own.add(stored())) this.#lookAt = 0;
-    this.#wakeUp.call();
+    if (!this.#own.add(stored())) this.#lookWithin(0);
+    this.#handOutOwn();
   }
 
-  async #run(start: Position): Promise<void> {
+  get #shown(): Position {
+    return this.#position ?? this.#options.highWater.known;
+  }
+
+  async #run(): Promise<void> {
     this.#running = true;
     this.#lookAt = 0;
-    let position = start;
     let backoffMs = this.#options.pollMs;
     while (this.#buffers.size > 0) {
+      const pauseMs = this.#lookAt - performance.now();
+      if (pauseMs > 0) {
+        await this.#wakeUp.wait(pauseMs);
+        continue;
+      }
       try {
-        position = this.#handOutOwn(position);
-        const pauseMs = this.#lookAt - performance.now();
-        if (pauseMs > 0) {
-          await this.#wakeUp.wait(pauseMs);
-        } else {
-          position = await this.#look(position);
-          backoffMs = this.#options.pollMs;
-        }
+        // Set before the look: what is offered meanwhile may want the next one sooner.
+        this.#lookAt = Number.POSITIVE_INFINITY;
+        const nextMs = await this.#look();
+        this.#lookWithin(nextMs);
+        this.#handOutOwn();
+        backoffMs = this.#options.pollMs;
       } catch (error) {
         this.#logger.warn({ err: error }, 'event_log.tail_failed');
         // A wake-up must not shorten this pause: nobody could append either.
         await new Promise((resolve) => setTimeout(resolve, backoffMs));
         backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
+        this.#lookWithin(0);
       }
     }
     this.#running = false;
@@ -105,42 +112,44 @@ export class LogTail {
     this.#own.clear();
   }
 
-  #handOutOwn(after: Position): Position {
-    const events = this.#own.takeAfter(after);
-    const position = events.at(-1)?.position ?? after;
-    if (position > after) this.#handOut(position, events, true);
-    // What is left waits for somebody else's events: read those soon.
-    if (this.#own.size > 0) this.#lookAt = Math.min(this.#lookAt, performance.now() + GAP_POLL_MS);
-    return position;
+  #lookWithin(ms: number): void {
+    this.#lookAt = Math.min(this.#lookAt, performance.now() + ms);
+    this.#wakeUp.call();
   }
 
-  /** Reads on from the log and hands out what is settled. */
-  async #look(after: Position): Promise<Position> {
+  #handOutOwn(): void {
+    const events = this.#own.takeAfter(this.#shown);
+    const last = events.at(-1);
+    if (last) this.#handOut(last.position, events, true);
+    // What is left waits for somebody else's events: read those soon.
+    if (this.#own.size > 0) this.#lookWithin(GAP_POLL_MS);
+  }
+
+  /** Reads on from the log and hands out what is settled; answers how long the next look can wait. */
+  async #look(): Promise<number> {
     const { reader, highWater, pollMs } = this.#options;
     const pageSize = this.#pageSize;
     const settled = highWater.known;
     const withContent = [...this.#buffers].some((buffer) => buffer.withContent);
     const filter = { withoutContent: !withContent };
-    const events = await reader.readBetween(after, LARGEST_POSITION, pageSize, filter);
-    const isAll = events.length < pageSize;
-    const { upTo, count } = settledPart(after, events, settled, isAll);
-    this.#pageSize = affordablePageSize(events, PAGE_SIZE);
-    if (upTo > after) this.#handOut(upTo, events.slice(0, count), withContent);
-    let pauseMs = isAll ? pollMs : 0;
-    if (count < events.length) {
-      pauseMs = await this.#meetGap(upTo);
-    } else {
-      this.#gap = undefined;
-      const idle = events.length === 0 && performance.now() - this.#refreshedAt > IDLE_REFRESH_MS;
-      if (idle) await this.#refresh();
-      if (highWater.known > upTo) pauseMs = 0;
-    }
-    this.#lookAt = performance.now() + pauseMs;
-    return upTo;
+    const page = await reader.readBetween(this.#shown, LARGEST_POSITION, pageSize, filter);
+    this.#pageSize = affordablePageSize(page, PAGE_SIZE);
+    // Own events may have been handed out meanwhile.
+    const events = page.filter(({ position }) => position > this.#shown);
+    const isAll = page.length < pageSize;
+    const { upTo, count } = settledPart(this.#shown, events, settled, isAll);
+    if (upTo > this.#shown) this.#handOut(upTo, events.slice(0, count), withContent);
+    if (count < events.length) return this.#meetGap();
+    this.#gap = undefined;
+    if (!isAll) return 0;
+    const idle = page.length === 0 && performance.now() - this.#refreshedAt > IDLE_REFRESH_MS;
+    if (idle) await this.#refresh();
+    return highWater.known > this.#shown ? 0 : pollMs;
   }
 
-  async #meetGap(after: Position): Promise<number> {
+  async #meetGap(): Promise<number> {
     const now = performance.now();
+    const after = this.#shown;
     if (this.#gap?.after !== after) this.#gap = { after, since: now };
     if (now - this.#gap.since < GAP_PATIENCE_MS) return GAP_POLL_MS;
     await this.#refresh();
