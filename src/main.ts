@@ -79,12 +79,12 @@ function announce(ready: Ready, config: Config, logger: Logger): void {
   const { url, devKey: key } = ready;
   if (process.stdout.isTTY) {
     process.stdout.write(banner(ready));
-  } else if (LOOPBACK.has(config.host)) {
-    // The key opens nothing but this machine's own port, and must be found where there is no terminal, too.
-    logger.info({ url, docs: `${url}/docs`, devKey: key, example: exampleCommand(ready) }, 'server.ready');
-  } else {
-    logger.info({ url, docs: `${url}/docs` }, 'server.ready');
+    return;
   }
+  const place = { pid: process.pid, url, docs: `${url}/docs` };
+  // The key opens nothing but this machine's own port, and must be found where there is no terminal, too.
+  const access = LOOPBACK.has(config.host) ? { devKey: key, example: exampleCommand(ready) } : {};
+  logger.info({ ...place, ...access }, 'server.ready');
 }
 
 function version(): string {

@@ -1,0 +1,210 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { processIdentity } from '../../src/adapters/process/process-identity.ts';
+import { npmStart, type ReadyLine } from '../support/npm-start.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const run = promisify(execFile);
+const NOBODY = { uid: 65534, gid: 65534 };
+
+describe('npm start', () => {
+  it('gives a service whose example works when pasted, and that keeps its data over a restart', async () => {
+    await using place = await tempFolder();
+    const dataDir = `${place.path}/data`;
+    let jobId: string;
+    let key: string;
+    {
+      await using server = npmStart({ dataDir });
+      const ready = await server.ready();
+      jobId = await paste(ready);
+      key = ready.devKey;
+      expect(await getJob(ready, jobId)).toMatchObject({ id: jobId, payload: { to: 'ada@example.com' } });
+      expect((await fetch(ready.docs)).status).toBe(200);
+      server.process.kill('SIGTERM');
+      expect(await server.ended()).toBe(0);
+    }
+    await using server = npmStart({ dataDir });
+    const ready = await server.ready();
+    expect(ready.devKey).toBe(key);
+    expect(await getJob(ready, jobId)).toMatchObject({ id: jobId });
+  });
+
+  it('stops on SIGTERM: ends long polls, cuts off what takes too long, and leaves no PostgreSQL behind', async () => {
+    await using place = await tempFolder();
+    await using server = npmStart({ dataDir: `${place.path}/data`, env: { SHUTDOWN_MS: '200' } });
+    const ready = await server.ready();
+    const postgres = await postgresPid(`${place.path}/data`);
+    const poll = fetch(`${ready.url}/v1/claims`, {
+      method: 'POST',
+      headers: headers(ready),
+      body: JSON.stringify({ workerId: 'w', queues: ['*'], max: 1, leaseMs: 30_000, waitMs: 30_000 }),
+    });
+    const stuck = await halfARequest(ready);
+    process.kill(ready.pid, 'SIGTERM');
+    expect(await server.ended()).toBe(0);
+    expect((await poll).status).toBeLessThan(600);
+    stuck.destroy();
+    expect(await processIdentity(postgres)).toBeUndefined();
+    expect(server.output()).toContain('server.stopped');
+  });
+
+  it('exits at once on a second Ctrl-C', async () => {
+    await using place = await tempFolder();
+    await using server = npmStart({ dataDir: `${place.path}/data`, env: { SHUTDOWN_MS: '600000' } });
+    const ready = await server.ready();
+    const stuck = await halfARequest(ready);
+    process.kill(ready.pid, 'SIGINT');
+    await waitUntil('the service is stopping', () => server.output().includes('server.stopping'));
+    // Signals in quick succession are one keystroke, passed on by npm.
+    await waitUntil('the second is taken for a second one', () => {
+      if (server.process.exitCode === null) process.kill(ready.pid, 'SIGINT');
+      return server.process.exitCode !== null;
+    });
+    expect(await server.ended()).not.toBe(0);
+    stuck.destroy();
+  });
+
+  it('keeps everything when the server is killed', async () => {
+    await using place = await tempFolder();
+    const dataDir = `${place.path}/data`;
+    const first = npmStart({ dataDir });
+    const before = await first.ready();
+    const jobId = await paste(before);
+    process.kill(before.pid, 'SIGKILL');
+    await first.ended();
+    await using second = npmStart({ dataDir });
+    expect(await getJob(await second.ready(), jobId)).toMatchObject({ id: jobId });
+  });
+
+  it('keeps everything when server and PostgreSQL are killed at once', async () => {
+    await using place = await tempFolder();
+    const dataDir = `${place.path}/data`;
+    const first = npmStart({ dataDir });
+    const before = await first.ready();
+    const jobId = await paste(before);
+    process.kill(await postgresPid(dataDir), 'SIGKILL');
+    process.kill(before.pid, 'SIGKILL');
+    await first.ended();
+    await using second = npmStart({ dataDir });
+    expect(await getJob(await second.ready(), jobId)).toMatchObject({ id: jobId });
+  });
+
+  it('goes on when PostgreSQL is killed under it', async () => {
+    await using place = await tempFolder();
+    const dataDir = `${place.path}/data`;
+    await using server = npmStart({ dataDir });
+    const ready = await server.ready();
+    const jobId = await paste(ready);
+    process.kill(await postgresPid(dataDir), 'SIGKILL');
+    await waitUntil('jobs are taken again', () => paste(ready).catch(() => undefined), { timeoutMs: 20_000 });
+    expect(await getJob(ready, jobId)).toMatchObject({ id: jobId });
+  });
+
+  it('says who has its port before it starts anything', async () => {
+    await using place = await tempFolder();
+    const squatter = createServer().listen(0, '127.0.0.1');
+    await once(squatter, 'listening');
+    const { port } = squatter.address() as { port: number };
+    await using server = npmStart({ dataDir: `${place.path}/data`, env: { PORT: String(port) } });
+    expect(await server.ended()).toBe(1);
+    expect(complaint(server.output())).toMatch(
+      new RegExp(`^port ${port} is taken.*npm start -- --port ${port + 1}$`),
+    );
+    await expect(readFile(`${place.path}/data`)).rejects.toMatchObject({ code: 'ENOENT' });
+    squatter.close();
+  });
+
+  it('refuses to run twice in one folder', async () => {
+    await using place = await tempFolder();
+    await using first = npmStart({ dataDir: `${place.path}/data` });
+    const { pid, ...ready } = await first.ready();
+    await using second = npmStart({ dataDir: `${place.path}/data` });
+    expect(await second.ended()).toBe(1);
+    expect(complaint(second.output())).toMatch(new RegExp(`process ${pid}\\) already uses .*DATA_DIR$`));
+    expect((await fetch(ready.docs)).status).toBe(200);
+  });
+
+  it('says in one line what is wrong with the data folder, the settings or the database', async () => {
+    await using place = await tempFolder();
+    await mkdir(`${place.path}/old/postgres`, { recursive: true });
+    await writeFile(`${place.path}/old/postgres/PG_VERSION`, '13\n');
+    expect(await complaintOf({ DATA_DIR: `${place.path}/old` })).toMatch(
+      /written by PostgreSQL 13.*DATABASE_URL$/,
+    );
+    expect(await complaintOf({ KAFKA_BROKERS: 'broker:9092' })).toMatch(
+      /KAFKA_BROKERS: Kafka is not in this version/,
+    );
+    expect(await complaintOf({ DATABASE_URL: 'postgres://127.0.0.1:1/jobs' })).toMatch(
+      /no PostgreSQL answers at 127.0.0.1:1/,
+    );
+  });
+
+  // An ordinary user can run it only where it may read the project; root alone can become one.
+  if (process.getuid?.() === 0 && mayReadProject(NOBODY)) {
+    it('works for an ordinary user', async () => {
+      await using place = await tempFolder();
+      await chmod(place.path, 0o777);
+      const env = { HOME: place.path };
+      await using server = npmStart({ dataDir: `${place.path}/data`, env, ids: NOBODY });
+      const ready = await server.ready();
+      expect(await getJob(ready, await paste(ready))).toMatchObject({ type: 'email.send' });
+      process.kill(ready.pid, 'SIGTERM');
+      expect(await server.ended()).toBe(0);
+    });
+  }
+});
+
+/** Runs the example in a shell. Answers the id of the job. */
+async function paste(ready: ReadyLine): Promise<string> {
+  const { stdout } = await run('/bin/sh', ['-c', ready.example]);
+  const job = JSON.parse(stdout) as { id?: string };
+  if (job.id === undefined) throw new Error(`the example answered ${stdout}`);
+  return job.id;
+}
+
+async function getJob(ready: ReadyLine, id: string): Promise<unknown> {
+  return (await fetch(`${ready.url}/v1/jobs/${id}`, { headers: headers(ready) })).json();
+}
+
+function headers({ devKey }: ReadyLine): Record<string, string> {
+  return { authorization: `Bearer ${devKey}`, 'content-type': 'application/json' };
+}
+
+/** A request whose body never ends. */
+async function halfARequest(ready: ReadyLine) {
+  const { hostname, port } = new URL(ready.url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  const head = `POST /v1/jobs HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${ready.devKey}\r\n`;
+  socket.write(`${head}content-type: application/json\r\ncontent-length: 100\r\n\r\n{"type":`);
+  return socket;
+}
+
+async function postgresPid(dataDir: string): Promise<number> {
+  return Number((await readFile(`${dataDir}/postgres/postmaster.pid`, 'utf8')).split('\n')[0]);
+}
+
+async function complaintOf(env: Record<string, string>): Promise<string> {
+  await using place = await tempFolder();
+  await using server = npmStart({ dataDir: `${place.path}/data`, env });
+  expect(await server.ended()).toBe(1);
+  return complaint(server.output());
+}
+
+/** The one line that the service prints when it cannot start. */
+function complaint(output: string): string {
+  const lines = output.split('\n').filter((line) => line.startsWith('eventzr-jobs: '));
+  expect(lines).toHaveLength(1);
+  return (lines[0] ?? '').replace('eventzr-jobs: ', '');
+}
+
+function mayReadProject(ids: { readonly uid: number; readonly gid: number }): boolean {
+  const file = new URL('../../package.json', import.meta.url).pathname;
+  return spawnSync('test', ['-r', file], ids).status === 0;
+}
