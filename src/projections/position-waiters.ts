@@ -23,11 +23,10 @@ export class PositionWaiters {
     this.#readPositions = readPositions;
   }
 
+  /** What the runner of this process says; it may go back, when emptied tables fill again. */
   advanced(projection: string, position: Position): void {
     this.#reached.set(projection, position);
-    for (const waiter of this.#waiters) {
-      if (waiter.projection === projection && waiter.position <= position) waiter.settle(true);
-    }
+    this.#settle(projection, position);
   }
 
   async waitFor(projection: string, position: Position, timeoutMs: number): Promise<boolean> {
@@ -50,9 +49,15 @@ export class PositionWaiters {
     while (this.#waiters.size > 0) {
       // A database that does not answer now may answer the next time; the waiters have their timeouts.
       const positions = await this.#readPositions().catch(() => new Map<string, Position>());
-      for (const [projection, position] of positions) this.advanced(projection, position);
+      for (const [projection, position] of positions) this.#settle(projection, position);
       await sleep(POLL_MS);
     }
     this.#polling = false;
+  }
+
+  #settle(projection: string, position: Position): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.projection === projection && waiter.position <= position) waiter.settle(true);
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
 import type { EventLog } from '../../src/commands/ports.ts';
+import { noMetrics } from '../../src/commands/telemetry.ts';
 import { applyBatch } from '../../src/projections/apply-batch.ts';
 import { CheckpointLostError } from '../../src/projections/checkpoint.ts';
 import { Freshness } from '../../src/projections/freshness.ts';
@@ -115,6 +116,29 @@ describe('a running projection', () => {
     expect(await elsewhere.waitFor('tally', position, 1_000)).toBe(true);
     expect(await elsewhere.waitFor('tally', head, 50)).toBe(false);
     expect(await elsewhere.waitFor('unheard of', 0n, 50)).toBe(false);
+  });
+});
+
+describe('freshness', () => {
+  it('is reported as gauges by every process', async () => {
+    const projection = tallyProjection();
+    {
+      await using runner = start([projection]);
+      await runner.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+    }
+    await appendAmounts(log, 'a', [2, 3]);
+    const gauges = new Map<string, number>();
+    const metrics = { ...noMetrics, gauge: (name: string, value: number) => void gauges.set(name, value) };
+    const environment = { ...environmentOf(database.pool, log), metrics };
+    const elsewhere = new Freshness({ environment, projections: [projection] });
+    await using _ = running((signal) => elsewhere.report(signal));
+    await waitUntil('all gauges are set', () => gauges.has('projection_up'));
+    expect(Object.fromEntries(gauges)).toMatchObject({
+      projection_up: 1,
+      projection_lag_events: 2,
+      projection_position: 1,
+    });
+    expect(gauges.get('projection_lag_seconds')).toBeGreaterThanOrEqual(0);
   });
 });
 

@@ -36,6 +36,9 @@ export function createPool(settings: PoolSettings): pg.Pool {
     },
   });
   pool.on('error', (error) => settings.onError?.(error));
+  // The pool listens to idle connections only. One that breaks while in use fails its statement, which says so; but the
+  // event that comes with it, unheard, would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
