@@ -8,8 +8,6 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** No body counts as an empty object. */
     readonly bodyOptional?: boolean;
-    /** Idempotency-Key is honoured. */
-    readonly idempotent?: boolean;
   }
 }
 

@@ -4,6 +4,7 @@ import type { Refused } from '../../commands/use-cases.ts';
 import type { Problem } from './contract/problem.ts';
 import { PROBLEMS, type ProblemCode, slug } from './problem-catalogue.ts';
 import { InvalidRequestError, placesOf } from './request-validation.ts';
+import { sendText } from './send-json.ts';
 
 export interface ProblemOptions {
   readonly errors?: Problem['errors'];
@@ -58,11 +59,8 @@ export function sendProblem(
   const { retryAfterMs, headers } = problem.options;
   if (retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)));
   if (headers) reply.headers(headers);
-  return reply
-    .status(PROBLEMS[problem.code].status)
-    .header('content-type', 'application/problem+json')
-    .serializer((text: string) => text)
-    .send(JSON.stringify(problemBody(problem, request)));
+  reply.status(PROBLEMS[problem.code].status).header('content-type', 'application/problem+json');
+  return sendText(reply, JSON.stringify(problemBody(problem, request)));
 }
 
 /** Every error that leaves the service goes through here. Texts of unforeseen errors stay in the log. */
@@ -113,7 +111,7 @@ const BY_ERROR_CODE: Readonly<Record<string, ProblemCode>> = {
 
 function retryAfterOf(error: FastifyError, code: ProblemCode): ProblemOptions {
   const given = 'retryAfterMs' in error ? Number(error.retryAfterMs) : undefined;
-  const retryAfterMs = given ?? (PROBLEMS[code].status >= 503 ? 1_000 : undefined);
+  const retryAfterMs = given ?? (PROBLEMS[code].status >= 503 || code === 'contended' ? 1_000 : undefined);
   return retryAfterMs === undefined ? {} : { retryAfterMs };
 }
 

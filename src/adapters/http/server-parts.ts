@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { IdempotencyStore } from '../../commands/idempotency.ts';
 import type { Clock, EventLog, Ids, Position } from '../../commands/ports.ts';
+import type { ReadJob } from '../../commands/read-job.ts';
 import type { ReadyQueue } from '../../commands/ready-queue.ts';
 import type { Logger, Metrics } from '../../commands/telemetry.ts';
-import type { JobSnapshot, UseCases } from '../../commands/use-cases.ts';
+import type { UseCases } from '../../commands/use-cases.ts';
 import type { ProjectionFreshness } from '../../projections/freshness.ts';
 import type { Queries } from '../../projections/queries.ts';
 import type { RebuildReport, RebuildRequest } from '../../projections/rebuild.ts';
@@ -77,13 +79,6 @@ export interface ProjectionControl {
 
 export type RebuildOptions = Pick<RebuildRequest, 'tenant' | 'toPosition' | 'toTime' | 'dryRun'>;
 
-/** A job as it stands, as it stood after a revision, or at a time; undefined when there was none. */
-export type ReadJob = (
-  tenantId: string,
-  jobId: string,
-  at: { readonly revision?: number | undefined; readonly asOf?: number | undefined },
-) => Promise<JobSnapshot | undefined>;
-
 /** Everything the server is made of. */
 export interface ServerParts {
   readonly useCases: UseCases;
@@ -93,6 +88,7 @@ export interface ServerParts {
   readonly projections: ProjectionControl;
   readonly workers: Pick<ReadyQueue, 'directWorker' | 'listWorkers'>;
   readonly credentials: Credentials;
+  readonly idempotency: IdempotencyStore;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;

@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { cachedCredentials } from './cached-credentials.ts';
 import { registerAuthentication } from './caller.ts';
 import { HEADERS } from './contract/headers.ts';
+import { registerIdempotency } from './idempotency.ts';
 import { registerJsonBody } from './json-body.ts';
 import { OpenRequests } from './open-requests.ts';
 import { registerOpenApi } from './openapi.ts';
@@ -56,6 +57,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.register(async (open) => serviceRoutes(open as App, parts));
   app.register(async (v1) => {
     registerAuthentication(v1, cachedCredentials(parts.credentials, parts.clock));
+    registerIdempotency(v1, parts.idempotency, parts.logger);
     const api = v1 as App;
     enqueueRoutes(api, parts);
     jobRoutes(api, parts);

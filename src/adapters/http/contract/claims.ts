@@ -105,18 +105,16 @@ export const completeJobRequest = z
 export type CompleteJobRequest = z.input<typeof completeJobRequest>;
 
 /** POST /v1/jobs/{id}/fail */
-export const failJobRequest = z
-  .strictObject(failed)
-  .meta({
-    id: 'FailJob',
-    examples: [
-      {
-        leaseToken: 'YWNtZS4wMTl…',
-        error: { type: 'SmtpError', message: 'mailbox full' },
-        retryAfterMs: 60_000,
-      },
-    ],
-  });
+export const failJobRequest = z.strictObject(failed).meta({
+  id: 'FailJob',
+  examples: [
+    {
+      leaseToken: 'YWNtZS4wMTl…',
+      error: { type: 'SmtpError', message: 'mailbox full' },
+      retryAfterMs: 60_000,
+    },
+  ],
+});
 export type FailJobRequest = z.input<typeof failJobRequest>;
 
 /** POST /v1/jobs/{id}/release: gives the job back; the attempt is not spent. */

@@ -146,7 +146,7 @@ export function acknowledgeRoutes(app: App, { useCases, limits }: ServerParts): 
     async (request) => {
       const { workerId, leaseToken, leaseMs = DEFAULT_LEASE_MS } = request.body;
       if (parseLeaseToken(leaseToken)?.jobId !== request.params.id) throw new HttpProblem('lease-lost');
-      const beat = { workerId, leaseMs, leases: [{ leaseToken }] };
+      const beat = { workerId, leaseMs, tenants: tenantsOf(request), leases: [{ leaseToken }] };
       const { leases } = await useCases.heartbeat(workerContextOf(request), beat);
       const [lease] = leases;
       if (!lease || lease.status === 'lost') throw new HttpProblem('lease-lost');

@@ -82,7 +82,11 @@ export function claimRoutes(app: App, parts: ServerParts, longPolls: OpenRequest
     },
     async (request): Promise<HeartbeatResponse> => {
       const { leaseMs = DEFAULT_LEASE_MS, ...beat } = request.body;
-      const { directive, leases } = await useCases.heartbeat(workerContextOf(request), { ...beat, leaseMs });
+      const { directive, leases } = await useCases.heartbeat(workerContextOf(request), {
+        ...beat,
+        leaseMs,
+        tenants: tenantsOf(request),
+      });
       return {
         directive,
         leases: leases.map((lease) => ({

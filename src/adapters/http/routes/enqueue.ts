@@ -24,7 +24,7 @@ export function enqueueRoutes(app: App, { useCases, clock, limits }: ServerParts
   app.post(
     '/v1/jobs',
     {
-      config: { permission: 'enqueue', idempotent: true },
+      config: { permission: 'enqueue', idempotent: 'repeatable' },
       schema: {
         operationId: 'enqueueJob',
         summary: 'Enqueue a job',
@@ -35,7 +35,9 @@ export function enqueueRoutes(app: App, { useCases, clock, limits }: ServerParts
     },
     async (request, reply) => {
       const job = toEnqueueRequest(request, request.body, limits.contentBytes);
-      const [result] = await useCases.enqueueJobs(contextOf(request), [job]);
+      const [result] = await useCases.enqueueJobs(contextOf(request), [job], {
+        commandId: request.execution?.seed,
+      });
       if (!result) throw new Error('no result for the job');
       const done = accept(result);
       const created = done.kind === 'created';
@@ -50,7 +52,7 @@ export function enqueueRoutes(app: App, { useCases, clock, limits }: ServerParts
     '/v1/jobs/bulk',
     {
       bodyLimit: limits.batchBytes,
-      config: { permission: 'enqueue', idempotent: true },
+      config: { permission: 'enqueue', idempotent: 'repeatable' },
       schema: {
         operationId: 'enqueueJobs',
         summary: 'Enqueue up to 1,000 jobs',
@@ -65,7 +67,10 @@ export function enqueueRoutes(app: App, { useCases, clock, limits }: ServerParts
       const requests = jobs.map((job, index) =>
         toEnqueueRequest(request, job, limits.contentBytes, `/jobs/${index}`),
       );
-      const results = await useCases.enqueueJobs(contextOf(request), requests, { atomic });
+      const results = await useCases.enqueueJobs(contextOf(request), requests, {
+        atomic,
+        commandId: request.execution?.seed,
+      });
       if (atomic) refuseWhole(results);
       return sendResults(reply, results, clock.now(), atomic);
     },
