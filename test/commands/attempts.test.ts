@@ -313,12 +313,15 @@ describe('clocks of a job', () => {
   it('keeps a deadline through a retry that another process projects', async () => {
     const deadlineAt = clock.now() + 50_000;
     const claim = await claimed({ deadlineAt, retry: { kind: 'fixed', delayMs: 100_000 } });
-    await one.acknowledge(CALLER, '*', [{ leaseToken: claim.leaseToken, outcome: 'failed', error: ERROR }]);
-    const { events } = await one.log.readLog(0n, 100);
-    expect(events.at(-1)?.type).toBe('JobRetried');
-    await one.projector.catchUp();
+    const two = dispatchProcess(database.pool, clock);
+    await two.projector.skipToHead();
+    const { leaseToken } = claim;
+    await one.acknowledge(CALLER, '*', [{ leaseToken, outcome: 'failed', error: ERROR }]);
+    await two.projector.catchUp();
+    expect((await rowsOf('timers')).map(({ kind }) => kind).sort()).toEqual(['deadline', 'ready']);
     clock.advance(50_001);
-    await untilJob(one, claim.snapshot.jobId, { status: 'dead_lettered' });
+    await untilJob(two, claim.snapshot.jobId, { status: 'dead_lettered' });
+    await two.close();
   });
 
   it('makes 10,000 jobs ready when their time comes, none twice', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { asJsonText } from '../../src/domain/json-text.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { CALLER, type DispatchProcess, dispatchProcess } from '../support/dispatch.ts';
+import { CALLER, type DispatchProcess, dispatchProcess, wholeLog } from '../support/dispatch.ts';
 import { running } from '../support/running.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -246,7 +246,7 @@ describe('queues', () => {
       }
     };
     await Promise.all(Array.from({ length: 8 }, (_, i) => worker(i % 2 ? one : two, `w${i}`)));
-    const { events } = await one.log.readLog(0n, 1_000, { prefixes: ['job-'] });
+    const events = await wholeLog(one.log);
     let runs = 0;
     const history = events.map(({ type }) => {
       if (type === 'JobStarted') runs += 1;

@@ -14,7 +14,7 @@ import { fireTimers } from '../../src/commands/fire-timers.ts';
 import { createHeartbeat } from '../../src/commands/heartbeat.ts';
 import { createJobHandler } from '../../src/commands/job-handler.ts';
 import { pause } from '../../src/commands/pause.ts';
-import type { EventLog, Position } from '../../src/commands/ports.ts';
+import type { EventLog, LogPage, Position, StoredEvent } from '../../src/commands/ports.ts';
 import { LOG_START } from '../../src/commands/ports.ts';
 import { queueCodec } from '../../src/commands/queue-codec.ts';
 import type { ReadyQueue } from '../../src/commands/ready-queue.ts';
@@ -152,9 +152,9 @@ function projector(pool: pg.Pool, log: EventLog, clock: MovableClock, wake: () =
     async catchUp() {
       while (!(await step()));
     },
-    /** From the first event, as after a crash of Postgres. */
-    restart() {
-      position = LOG_START;
+    /** Leaves out what was before, as a process that starts with a checkpoint does. */
+    async skipToHead() {
+      position = await log.head();
     },
     async follow(signal: AbortSignal) {
       while (!signal.aborted) if (await step()) await pause(2, signal);
@@ -169,6 +169,18 @@ const metadata = (tenantId: string, occurredAt: number) => ({
   causationId: randomUUID(),
   occurredAt,
 });
+
+export async function wholeLog(log: EventLog): Promise<readonly StoredEvent[]> {
+  const events: StoredEvent[] = [];
+  let page: LogPage;
+  let position = LOG_START;
+  do {
+    page = await log.readLog(position, 1_000);
+    events.push(...page.events);
+    position = page.position;
+  } while (!page.caughtUp);
+  return events;
+}
 
 /** Empties the tables that a crash of Postgres empties. */
 export const emptyUnloggedTables = (pool: pg.Pool) =>
