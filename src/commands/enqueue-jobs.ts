@@ -134,8 +134,7 @@ async function writeWhole(
   const batch: StagedBatch = { context, commandId: metadata.causationId, requests };
   await staging.put(batch);
   const results = await persist(() => write(metadata, jobs));
-  // What is left staged would be enqueued again, which changes nothing.
-  await staging.remove(batch).catch(() => undefined);
+  await staging.remove(batch);
   return results;
 }
 

@@ -42,8 +42,8 @@ export async function enqueueWithKeys(
   metadata: EventMetadata,
   jobs: readonly KeyedJob[],
 ): Promise<readonly EnqueueResult[]> {
-  const results = new Map<KeyedJob, EnqueueResult>();
-  for (const [job, result] of await findRepeated(log, handler, metadata, jobs)) results.set(job, result);
+  const results = new Map(await findRepeated(log, handler, metadata, jobs));
+  answerAlike(jobs, results);
   let open = groupByKey(
     metadata.tenantId,
     jobs.filter((job) => !results.has(job)),
@@ -103,6 +103,16 @@ async function findRepeated(
     );
   }
   return results;
+}
+
+/** A repeated command answers as it did: jobs whose key went to another of its jobs do not come alive now. */
+function answerAlike(jobs: readonly KeyedJob[], results: Map<KeyedJob, EnqueueResult>): void {
+  const created = new Map<string, EnqueueResult>();
+  for (const [job, result] of results) if (result.kind === 'created') created.set(job.dedupeKey, result);
+  for (const job of jobs) {
+    const result = created.get(job.dedupeKey);
+    if (result && !results.has(job)) results.set(job, repeated(result));
+  }
 }
 
 function groupByKey(tenantId: string, jobs: readonly KeyedJob[]): readonly KeyClaim[] {

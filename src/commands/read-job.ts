@@ -4,8 +4,11 @@ import { isJobId } from './job-id.ts';
 import type { EventLog, StoredEvent } from './ports.ts';
 import type { JobSnapshot } from './use-cases.ts';
 
-/** A moment in a job's history: just after an event, or at a time in milliseconds since 1970. */
-export type Moment = { readonly revision: number } | { readonly asOf: number };
+/** A moment in a job's history: just after an event, or at a time in milliseconds since 1970; neither is now. */
+export interface Moment {
+  readonly revision?: number | undefined;
+  readonly asOf?: number | undefined;
+}
 
 export type ReadJob = (tenantId: string, jobId: string, at?: Moment) => Promise<JobSnapshot | undefined>;
 
@@ -17,20 +20,22 @@ export type ReadJob = (tenantId: string, jobId: string, at?: Moment) => Promise<
 export function createReadJob({ log }: { readonly log: EventLog }): ReadJob {
   const handler = createJobHandler(log);
 
-  return async (tenantId, jobId, at) => {
+  return async (tenantId, jobId, at = {}) => {
     if (!isJobId(jobId)) return undefined;
-    const events = await log.readStream(jobStream(tenantId, jobId));
-    const past = at === undefined ? events : upTo(events, at);
-    return past && snapshotOf(tenantId, jobId, handler.fold(past));
+    const events = upTo(await log.readStream(jobStream(tenantId, jobId)), at);
+    return events && snapshotOf(tenantId, jobId, handler.fold(events));
   };
 }
 
-function upTo(events: readonly StoredEvent[], at: Moment): readonly StoredEvent[] | undefined {
-  if ('revision' in at) {
-    const index = events.findIndex(({ revision }) => revision === at.revision);
+function upTo(
+  events: readonly StoredEvent[],
+  { revision, asOf = Number.POSITIVE_INFINITY }: Moment,
+): readonly StoredEvent[] | undefined {
+  if (revision !== undefined) {
+    const index = events.findIndex((event) => event.revision === revision);
     return index < 0 ? undefined : events.slice(0, index + 1);
   }
   // Clocks of processes differ a little. A history has no gaps: what follows a later event is later, too.
-  const later = events.findIndex(({ metadata }) => metadata.occurredAt > at.asOf);
+  const later = events.findIndex(({ metadata }) => metadata.occurredAt > asOf);
   return later < 0 ? events : events.slice(0, later);
 }
