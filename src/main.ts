@@ -9,6 +9,7 @@ import { crash, shutDownOnSignals } from './adapters/process/shutdown.ts';
 import { StartupError } from './adapters/process/startup-error.ts';
 import type { Logger } from './commands/telemetry.ts';
 import { type Config, HELP, readConfig } from './config.ts';
+import { startDemo } from './demo.ts';
 import { startService } from './service.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
@@ -40,6 +41,9 @@ async function start(config: Config, logger: Logger, started: AsyncDisposableSta
   const database = await openDatabase(config, logger, started);
   const service = await startService({ config, logger, databaseUrl: database.url, devKey: database.devKey });
   started.defer(() => service.stop());
+  if (config.demo && database.devKey !== undefined) {
+    started.defer(await startDemo({ url: service.url, apiKey: database.devKey }));
+  }
   const ready = {
     version: version(),
     url: service.url,
