@@ -1,0 +1,151 @@
+import type { JobChange } from './job-change.ts';
+import { lineArray, lines, oneLine, textArray, withoutNul } from './line-columns.ts';
+import type { ProjectionWrite } from './projection.ts';
+import type { JobMoves } from './queue-counts.ts';
+
+/** Adds the jobs that first appear in this batch; those that are there already are left alone and not answered. */
+export async function insertJobs(
+  changes: readonly JobChange[],
+  { client, table }: ProjectionWrite,
+): Promise<{ readonly inserted: number; readonly moves: readonly JobMoves[] }> {
+  const jobs = table('jobs');
+  const { rows } = await client.query<JobMoves>({
+    name: `insert ${jobs}`,
+    text: insertSql(jobs),
+    values: [
+      lines(changes, (change) => change.tenantId),
+      lines(changes, (change) => change.jobId),
+      lines(changes, (change) => change.revision),
+      lines(changes, (change) => change.type),
+      lines(changes, (change) => change.queue),
+      lines(changes, (change) => change.priority),
+      lines(changes, (change) => change.status),
+      lines(changes, (change) => change.attempt),
+      lines(changes, (change) => change.spentAttempts),
+      lines(changes, (change) => change.maxAttempts),
+      changes.map(({ tags }) => (tags && tags.length > 0 ? textArray(tags) : null)),
+      changes.map(({ dedupeKey }) => (dedupeKey === undefined ? null : withoutNul(dedupeKey))),
+      lines(changes, workerOf),
+      lines(changes, (change) => change.enqueuedAt),
+      lines(changes, (change) => change.runAt),
+      lines(changes, (change) => change.startedAt),
+      lines(changes, (change) => change.finishedAt),
+      lines(changes, (change) => change.updatedAt),
+      lines(changes, errorOf),
+      lines(changes, fingerprintOf),
+    ],
+  });
+  return { inserted: rows.reduce((sum, row) => sum + row.jobs, 0), moves: rows };
+}
+
+/** Lays changes over rows that are behind them. */
+export async function updateJobs(
+  changes: readonly JobChange[],
+  { client, table }: ProjectionWrite,
+): Promise<readonly JobMoves[]> {
+  const jobs = table('jobs');
+  // Unnamed on purpose: planned for the size that the table has now. A plan kept from when it was small reads all of it.
+  const { rows } = await client.query<JobMoves>({
+    text: updateSql(jobs),
+    values: [
+      lines(changes, (change) => change.tenantId),
+      lines(changes, (change) => change.jobId),
+      lines(changes, (change) => change.revision),
+      lines(changes, (change) => change.queue),
+      lines(changes, (change) => change.priority),
+      lines(changes, (change) => change.status),
+      lines(changes, (change) => change.attempt),
+      lines(changes, (change) => change.spentAttempts),
+      changes.map(({ tags }) => (tags ? textArray(tags) : null)),
+      lines(changes, workerOf),
+      lines(changes, (change) => change.runAt),
+      lines(changes, (change) => change.startedAt),
+      lines(changes, (change) => change.finishedAt),
+      lines(changes, (change) => change.updatedAt),
+      lines(changes, errorOf),
+      lines(changes, fingerprintOf),
+    ],
+  });
+  return rows;
+}
+
+const workerOf = ({ workerId }: JobChange) => (workerId === undefined ? undefined : oneLine(workerId));
+
+/** Text, not jsonb: nothing looks inside, and not every text that a worker may send is valid there. */
+const errorOf = ({ lastError }: JobChange) =>
+  lastError && JSON.stringify({ type: lastError.type, message: lastError.message });
+
+const fingerprintOf = ({ lastError }: JobChange) => lastError && oneLine(lastError.fingerprint);
+
+const insertSql = (jobs: string) => `
+with inserted as (
+  insert into ${jobs} (
+    tenant_id, job_id, revision, type, queue, priority, status, attempt, spent_attempts, max_attempts, tags,
+    dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint
+  )
+  select
+    tenant_id, job_id, revision, type, queue, priority, status, attempt, spent_attempts, max_attempts, tags::text[],
+    dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint
+  from unnest(
+    ${lineArray(1)}, ${lineArray(2, 'uuid')}, ${lineArray(3, 'integer')}, ${lineArray(4)}, ${lineArray(5)},
+    ${lineArray(6, 'smallint')}, ${lineArray(7)}, ${lineArray(8, 'integer')}, ${lineArray(9, 'integer')},
+    ${lineArray(10, 'integer')}, $11::text[], $12::text[], ${lineArray(13)}, ${lineArray(14, 'bigint')},
+    ${lineArray(15, 'bigint')}, ${lineArray(16, 'bigint')}, ${lineArray(17, 'bigint')}, ${lineArray(18, 'bigint')},
+    ${lineArray(19)}, ${lineArray(20)}
+  ) as n (
+    tenant_id, job_id, revision, type, queue, priority, status, attempt, spent_attempts, max_attempts, tags,
+    dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint
+  )
+  on conflict (tenant_id, job_id) do nothing
+  returning tenant_id, queue, status
+)
+select tenant_id, queue, status, null as old_queue, null as old_status, count(*)::integer as jobs
+from inserted
+group by tenant_id, queue, status`;
+
+const updateSql = (jobs: string) => `
+with changed as (
+  select c.*, j.queue as old_queue, j.status as old_status
+  from unnest(
+    ${lineArray(1)}, ${lineArray(2, 'uuid')}, ${lineArray(3, 'integer')}, ${lineArray(4)},
+    ${lineArray(5, 'smallint')}, ${lineArray(6)}, ${lineArray(7, 'integer')}, ${lineArray(8, 'integer')},
+    $9::text[], ${lineArray(10)}, ${lineArray(11, 'bigint')}, ${lineArray(12, 'bigint')},
+    ${lineArray(13, 'bigint')}, ${lineArray(14, 'bigint')}, ${lineArray(15)}, ${lineArray(16)}
+  ) as c (
+    tenant_id, job_id, revision, queue, priority, status, attempt, spent_attempts, tags, worker_id, run_at,
+    started_at, finished_at, updated_at, last_error, error_fingerprint
+  )
+  join ${jobs} as j
+    on j.tenant_id = c.tenant_id
+    and j.job_id = c.job_id
+    and j.revision < c.revision
+), updated as (
+  update ${jobs} as j
+  set
+    revision = c.revision,
+    queue = coalesce(c.queue, j.queue),
+    priority = coalesce(c.priority, j.priority),
+    status = case
+      when c.status is null then j.status
+      when c.status <> 'moved' then c.status
+      when j.status = 'retrying' then 'retrying'
+      else 'scheduled'
+    end,
+    attempt = coalesce(c.attempt, j.attempt),
+    spent_attempts = coalesce(c.spent_attempts, j.spent_attempts),
+    tags = nullif(coalesce(c.tags::text[], j.tags), '{}'),
+    worker_id = coalesce(c.worker_id, j.worker_id),
+    run_at = coalesce(c.run_at, j.run_at),
+    started_at = coalesce(c.started_at, j.started_at),
+    finished_at = case when c.status is null then j.finished_at else c.finished_at end,
+    updated_at = c.updated_at,
+    last_error = coalesce(c.last_error, j.last_error),
+    error_fingerprint = coalesce(c.error_fingerprint, j.error_fingerprint)
+  from changed as c
+  where j.tenant_id = c.tenant_id
+    and j.job_id = c.job_id
+  returning j.tenant_id, j.queue, j.status, c.old_queue, c.old_status
+)
+select tenant_id, queue, status, old_queue, old_status, count(*)::integer as jobs
+from updated
+group by tenant_id, queue, status, old_queue, old_status`;
