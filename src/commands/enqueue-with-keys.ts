@@ -146,7 +146,8 @@ async function takeKeys(
     claims.map(({ stream, first, finished, known }) => ({
       stream,
       command: { type: 'TakeDedupeKey', jobId: first.jobId, insteadOf: finished },
-      metadata,
+      // The log knows a repeated append by its cause alone; one command may want a key for one job and then another.
+      metadata: { ...metadata, causationId: `${metadata.causationId}/${first.jobId}` },
       assume: known,
     })),
   );

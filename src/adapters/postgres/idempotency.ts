@@ -50,12 +50,6 @@ export function createIdempotencyStore(settings: IdempotencySettings): Idempoten
   };
 }
 
-/** Deletes what has expired, a bounded number at a time; answers how many rows that was. */
-export async function sweepIdempotencyKeys(pool: pg.Pool, limit = 5_000): Promise<number> {
-  const { rowCount } = await pool.query(SWEEP, [limit]);
-  return rowCount ?? 0;
-}
-
 interface Asked {
   readonly tenantId: string;
   readonly key: string;
@@ -206,14 +200,3 @@ where kept.tenant_id = ended.tenant_id
   and kept.key = ended.key
   and kept.status is null
   and (kept.owner = ended.owner or ended.status is not null)`;
-
-const SWEEP = `
-delete from eventzr.idempotency_keys
-where (tenant_id, key) in (
-  select tenant_id, key
-  from eventzr.idempotency_keys
-  where expires_at <= now()
-  order by expires_at
-  limit $1
-  for update skip locked
-)`;
