@@ -23,6 +23,8 @@ const GAP_POLL_MS = 2;
 const GAP_PATIENCE_MS = 10;
 /** How often an idle tail asks whether positions were drawn and never used. */
 const IDLE_REFRESH_MS = 200;
+/** A log that nobody writes to is looked at half as often. */
+const LOOKS_UNTIL_IDLE = 40;
 const LONGEST_BACKOFF_MS = 2_000;
 
 /**
@@ -43,6 +45,7 @@ export class LogTail {
   #lookAt = 0;
   #gap: { readonly after: Position; readonly since: number } | undefined;
   #refreshedAt = 0;
+  #emptyLooks = 0;
   #pageSize = CAUTIOUS_PAGE_SIZE;
 
   constructor(options: LogTailOptions) {
@@ -144,7 +147,9 @@ export class LogTail {
     if (!isAll) return 0;
     const idle = page.length === 0 && performance.now() - this.#refreshedAt > IDLE_REFRESH_MS;
     if (idle) await this.#refresh();
-    return highWater.known > this.#shown ? 0 : pollMs;
+    if (highWater.known > this.#shown) return 0;
+    this.#emptyLooks = page.length === 0 ? this.#emptyLooks + 1 : 0;
+    return this.#emptyLooks > LOOKS_UNTIL_IDLE ? pollMs * 2 : pollMs;
   }
 
   async #meetGap(): Promise<number> {
