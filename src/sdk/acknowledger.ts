@@ -1,3 +1,4 @@
+import { JobsApiError } from './errors.ts';
 import { pause } from './http.ts';
 import type { WorkerAcknowledged, WorkerAcknowledgement, WorkerTransport } from './transport.ts';
 
@@ -11,12 +12,20 @@ interface Waiting {
   readonly characters: number;
   /** Nobody listens any more once the lease has run out. */
   readonly giveUpAt: number;
-  readonly resolve: (answer: WorkerAcknowledged) => void;
+  readonly resolve: (answer: WorkerAcknowledged | Unacceptable) => void;
 }
+
+/** The service can't take this outcome as it is: its result is too big, say. */
+interface Unacceptable {
+  readonly kind: 'unacceptable';
+  readonly error: JobsApiError;
+}
+const NOT_DELIVERED = { kind: 'refused', code: 'not_delivered' } as const;
 
 /**
  * Puts the outcomes of attempts that end at about the same time into one call. An outcome that can't be delivered is
- * tried again until its lease has run out; then the service gives the job to somebody else anyway.
+ * tried again until its lease has run out; then the service gives the job to somebody else anyway. One that the service
+ * can't accept must not take the others with it: a batch that is turned down is halved until it stands alone.
  */
 export class Acknowledger {
   readonly #transport: Pick<WorkerTransport, 'acknowledge'>;
@@ -24,6 +33,7 @@ export class Acknowledger {
   #waiting: Waiting[] = [];
   #inFlight = 0;
   #scheduled = false;
+  readonly #closed = new AbortController();
 
   constructor(transport: Pick<WorkerTransport, 'acknowledge'>, leaseMs: number) {
     this.#transport = transport;
@@ -31,12 +41,19 @@ export class Acknowledger {
   }
 
   /** Resolves with the service's answer; `refused` with `not_delivered` when it never came. */
-  acknowledge(acknowledgement: WorkerAcknowledgement): Promise<WorkerAcknowledged> {
+  acknowledge(acknowledgement: WorkerAcknowledgement): Promise<WorkerAcknowledged | Unacceptable> {
     return new Promise((resolve) => {
+      if (this.#closed.signal.aborted) return resolve(NOT_DELIVERED);
       const characters = sizeOf(acknowledgement);
       this.#waiting.push({ acknowledgement, characters, giveUpAt: Date.now() + this.#leaseMs, resolve });
       this.#schedule();
     });
+  }
+
+  /** Gives up on everything that is not delivered yet. */
+  close(): void {
+    this.#closed.abort();
+    for (const waiting of this.#waiting.splice(0)) waiting.resolve(NOT_DELIVERED);
   }
 
   #schedule(): void {
@@ -65,12 +82,9 @@ export class Acknowledger {
     if (batch.length === 0) return;
     this.#inFlight += 1;
     try {
-      const answers = await this.#transport.acknowledge(batch.map((waiting) => waiting.acknowledgement));
-      batch.forEach((waiting, index) => {
-        waiting.resolve(answers[index] ?? { kind: 'refused', code: 'not_delivered' });
-      });
+      await this.#deliver(batch);
     } catch {
-      await pause(100 + Math.random() * 400);
+      await pause(100 + Math.random() * 400, this.#closed.signal).catch(() => {});
       this.#tryAgain(batch);
     } finally {
       this.#inFlight -= 1;
@@ -78,14 +92,33 @@ export class Acknowledger {
     }
   }
 
+  async #deliver(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const answers = await this.#transport.acknowledge(batch.map((waiting) => waiting.acknowledgement));
+      batch.forEach((waiting, index) => {
+        waiting.resolve(answers[index] ?? NOT_DELIVERED);
+      });
+    } catch (error) {
+      if (!(error instanceof JobsApiError && isFinal(error))) throw error;
+      const [first, ...rest] = batch;
+      if (rest.length === 0) return first?.resolve({ kind: 'unacceptable', error });
+      const half = Math.ceil(batch.length / 2);
+      await this.#flush(batch.slice(0, half));
+      await this.#flush(batch.slice(half));
+    }
+  }
+
   #tryAgain(batch: readonly Waiting[]): void {
     const now = Date.now();
     for (const waiting of batch) {
-      if (waiting.giveUpAt > now) this.#waiting.push(waiting);
-      else waiting.resolve({ kind: 'refused', code: 'not_delivered' });
+      if (waiting.giveUpAt > now && !this.#closed.signal.aborted) this.#waiting.push(waiting);
+      else waiting.resolve(NOT_DELIVERED);
     }
   }
 }
+
+/** The service looked at the outcome itself and will not change its mind. */
+const isFinal = ({ status }: JobsApiError): boolean => [400, 413, 415, 422].includes(status);
 
 function sizeOf(acknowledgement: WorkerAcknowledgement): number {
   const result = acknowledgement.outcome === 'completed' ? acknowledgement.result : undefined;

@@ -8,7 +8,12 @@ import type {
   ListDeadLettersQuery,
   ReplayDeadLetterRequest,
 } from '../adapters/http/contract/dead-letters.ts';
-import type { JobHistory, JobHistoryEvent } from '../adapters/http/contract/events.ts';
+import type {
+  EventPage,
+  JobHistory,
+  JobHistoryEvent,
+  ListEventsQuery,
+} from '../adapters/http/contract/events.ts';
 import type {
   AmendJobRequest,
   CancelJobRequest,
@@ -24,9 +29,11 @@ import type {
   RetryJobRequest,
 } from '../adapters/http/contract/jobs.ts';
 import type { Queue, QueueList } from '../adapters/http/contract/queues.ts';
-import type { Stats } from '../adapters/http/contract/stats.ts';
+import type { Stats, Timeseries, TimeseriesQuery } from '../adapters/http/contract/stats.ts';
+import type { Worker, WorkerList } from '../adapters/http/contract/workers.ts';
 import { eventStream, type FeedEvent, type FeedFilter } from './event-stream.ts';
 import { type Call, type ConnectionOptions, request } from './http.ts';
+import { type ProjectionsClient, projectionsClient } from './projections.ts';
 import type { JobMap } from './worker.ts';
 
 type EnqueueOptions = Omit<EnqueueJobRequest, 'type' | 'payload'> & {
@@ -48,9 +55,11 @@ type NewJob<Jobs extends JobMap> = {
  */
 export class JobsClient<Jobs extends JobMap = JobMap> {
   readonly #connection: ConnectionOptions;
+  readonly projections: ProjectionsClient;
 
   constructor(connection: ConnectionOptions) {
     this.#connection = connection;
+    this.projections = projectionsClient(connection);
   }
 
   /** Durable when it resolves. `deduplicated`: an unfinished job with the same dedupeKey answered. */
@@ -77,7 +86,7 @@ export class JobsClient<Jobs extends JobMap = JobMap> {
 
   /** As it stands; or as it stood after a revision, or at a time. */
   get(id: string, at: { readonly revision?: number; readonly asOf?: Date } = {}): Promise<Job> {
-    return this.#get(`/v1/jobs/${id}`, { revision: at.revision, asOf: at.asOf?.toISOString() });
+    return this.#get(`/v1/jobs/${segment(id)}`, { revision: at.revision, asOf: at.asOf?.toISOString() });
   }
 
   /** One page, newest first. */
@@ -93,28 +102,36 @@ export class JobsClient<Jobs extends JobMap = JobMap> {
   /** The whole life of a job, oldest event first. */
   async *history(id: string): AsyncIterable<JobHistoryEvent> {
     for (let fromRevision: number | null = 0; fromRevision !== null; ) {
-      const page: JobHistory = await this.#get(`/v1/jobs/${id}/events`, { fromRevision, limit: 200 });
+      const page: JobHistory = await this.#get(`/v1/jobs/${segment(id)}/events`, {
+        fromRevision,
+        limit: 200,
+      });
       yield* page.data;
       fromRevision = page.nextRevision;
     }
   }
 
   async attempts(id: string): Promise<readonly JobAttempt[]> {
-    return (await this.#get<JobAttemptList>(`/v1/jobs/${id}/attempts`)).data;
+    return (await this.#get<JobAttemptList>(`/v1/jobs/${segment(id)}/attempts`)).data;
   }
 
   cancel(id: string, options: CancelJobRequest = {}): Promise<Job> {
-    return this.#post(`/v1/jobs/${id}/cancel`, options);
+    return this.#post(`/v1/jobs/${segment(id)}/cancel`, options);
   }
 
   retry(id: string, options: RetryJobRequest = {}): Promise<Job> {
-    return this.#post(`/v1/jobs/${id}/retry`, options);
+    return this.#post(`/v1/jobs/${segment(id)}/retry`, options);
   }
 
   /** Only while it waits. `revision`: refuse when it has changed since. */
   amend(id: string, changes: AmendJobRequest, revision?: number): Promise<Job> {
     const headers = revision === undefined ? {} : { 'if-match': `"${revision}"` };
-    return request(this.#connection, { method: 'PATCH', path: `/v1/jobs/${id}`, body: changes, headers });
+    return request(this.#connection, {
+      method: 'PATCH',
+      path: `/v1/jobs/${segment(id)}`,
+      body: changes,
+      headers,
+    });
   }
 
   readonly deadLetters = {
@@ -124,30 +141,62 @@ export class JobsClient<Jobs extends JobMap = JobMap> {
       pages((cursor) => this.deadLetters.list(cursor ? { ...query, cursor } : query)),
     groups: async (query: Partial<GroupDeadLettersQuery> = {}): Promise<readonly DeadLetterGroup[]> =>
       (await this.#get<DeadLetterGroupList>('/v1/dead-letters/groups', query as Call['query'])).data,
-    get: (id: string): Promise<DeadLetterDetail> => this.#get(`/v1/dead-letters/${id}`),
+    get: (id: string): Promise<DeadLetterDetail> => this.#get(`/v1/dead-letters/${segment(id)}`),
     replay: (id: string, options: ReplayDeadLetterRequest = {}): Promise<Job> =>
-      this.#post(`/v1/dead-letters/${id}/replay`, options),
+      this.#post(`/v1/dead-letters/${segment(id)}/replay`, options),
     purge: (id: string, reason: string): Promise<void> =>
-      request(this.#connection, { method: 'DELETE', path: `/v1/dead-letters/${id}`, query: { reason } }),
+      request(this.#connection, {
+        method: 'DELETE',
+        path: `/v1/dead-letters/${segment(id)}`,
+        query: { reason },
+      }),
   };
 
   readonly queues = {
     list: async (): Promise<readonly Queue[]> => (await this.#get<QueueList>('/v1/queues')).data,
-    get: (name: string): Promise<Queue> => this.#get(`/v1/queues/${name}`),
+    get: (name: string): Promise<Queue> => this.#get(`/v1/queues/${segment(name)}`),
     pause: (name: string, options: { readonly reason?: string; readonly until?: Date } = {}): Promise<void> =>
       request(this.#connection, {
         method: 'PUT',
-        path: `/v1/queues/${name}/pause`,
+        path: `/v1/queues/${segment(name)}/pause`,
         body: { reason: options.reason, until: options.until?.toISOString() },
       }),
     resume: (name: string, reason?: string): Promise<void> =>
-      request(this.#connection, { method: 'DELETE', path: `/v1/queues/${name}/pause`, query: { reason } }),
+      request(this.#connection, {
+        method: 'DELETE',
+        path: `/v1/queues/${segment(name)}/pause`,
+        query: { reason },
+      }),
     limit: (name: string, concurrencyLimit: number | null): Promise<void> =>
-      request(this.#connection, { method: 'PATCH', path: `/v1/queues/${name}`, body: { concurrencyLimit } }),
+      request(this.#connection, {
+        method: 'PATCH',
+        path: `/v1/queues/${segment(name)}`,
+        body: { concurrencyLimit },
+      }),
+  };
+
+  readonly workers = {
+    /** Those that were heard of in the last hour. */
+    list: async (): Promise<readonly Worker[]> => (await this.#get<WorkerList>('/v1/workers')).data,
+    /** It finishes what it has and claims no more; `terminate`: it releases what it has and stops. */
+    quiet: (id: string, options: { readonly terminate?: boolean } = {}): Promise<void> =>
+      request(this.#connection, { method: 'PUT', path: `/v1/workers/${segment(id)}/quiet`, body: options }),
+    wake: (id: string): Promise<void> =>
+      request(this.#connection, { method: 'DELETE', path: `/v1/workers/${segment(id)}/quiet` }),
   };
 
   stats(): Promise<Stats> {
     return this.#get('/v1/stats');
+  }
+
+  /** What happened, minute by minute or hour by hour. */
+  timeseries(query: Partial<TimeseriesQuery> = {}): Promise<Timeseries> {
+    return this.#get('/v1/stats/timeseries', query);
+  }
+
+  /** A page of the tenant's CloudEvents, oldest first; go on with `after` set to its position. */
+  eventPage(query: Partial<ListEventsQuery> = {}): Promise<EventPage> {
+    return this.#get('/v1/events', query as Call['query']);
   }
 
   /** The tenant's CloudEvents, live and for ever, from `after` or from now on; reconnects by itself. */
@@ -182,3 +231,6 @@ async function* pages<Row>(
     cursor = nextCursor ?? undefined;
   } while (cursor);
 }
+
+/** An id from elsewhere must not lead to another address. */
+const segment = (text: string): string => encodeURIComponent(text);

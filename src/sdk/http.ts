@@ -10,6 +10,8 @@ export interface ConnectionOptions {
   readonly tries?: number;
   /** For tests and proxies. */
   readonly fetch?: typeof fetch;
+  /** Reads answers. Default JSON.parse, which rounds numbers that a double can't hold. */
+  readonly parse?: (json: string) => unknown;
 }
 
 export interface Call {
@@ -30,14 +32,24 @@ const RETRIED = new Set([429, 502, 503, 504]);
  * One request, tried again with growing pauses while that can help. Safe to repeat because every POST carries an
  * Idempotency-Key of its own, kept over the tries.
  */
-export async function request<Answer>(connection: ConnectionOptions, call: Call): Promise<Answer> {
-  const response = await send(connection, call);
-  if (response.status === 204) return undefined as Answer;
-  return (await response.json()) as Answer;
+export function request<Answer>(connection: ConnectionOptions, call: Call): Promise<Answer> {
+  // The body is part of the try: a connection may break in the middle of it.
+  return tried(connection, call, async (response) => {
+    const text = await response.text();
+    return (text === '' ? undefined : (connection.parse ?? JSON.parse)(text)) as Answer;
+  });
 }
 
 /** As request, but hands over the response itself: for streams. */
-export async function send(connection: ConnectionOptions, call: Call): Promise<Response> {
+export function send(connection: ConnectionOptions, call: Call): Promise<Response> {
+  return tried(connection, call, async (response) => response);
+}
+
+async function tried<Answer>(
+  connection: ConnectionOptions,
+  call: Call,
+  read: (response: Response) => Promise<Answer>,
+): Promise<Answer> {
   const tries = connection.tries ?? 5;
   const headers = headersOf(connection, call);
   const body = call.body === undefined ? undefined : JSON.stringify(call.body);
@@ -45,20 +57,34 @@ export async function send(connection: ConnectionOptions, call: Call): Promise<R
     let pauseMs = Math.min(2_000, 50 * 2 ** attempt) * (0.5 + Math.random() / 2);
     try {
       const response = await once(connection, call, headers, body);
-      if (response.ok) return response;
-      if (!RETRIED.has(response.status) || attempt >= tries) throw await apiError(response);
+      if (response.ok) return await read(response);
+      const error = await apiError(response);
+      if (attempt >= tries || !mayPass(error)) throw error;
       pauseMs = retryAfterMs(response) ?? pauseMs;
-      await response.body?.cancel();
     } catch (error) {
       if (error instanceof JobsApiError || call.signal?.aborted) throw error;
-      if (attempt >= tries) {
-        throw new JobsConnectionError(`${connection.url} did not answer (${attempt} tries)`, {
-          cause: error,
-        });
-      }
+      if (attempt >= tries) throw unreachable(connection, attempt, error);
     }
     await pause(pauseMs, call.signal);
   }
+}
+
+/** Whether the same request can have another answer in a moment. */
+const mayPass = ({ status, code }: JobsApiError): boolean =>
+  RETRIED.has(status) || code === 'idempotency-in-progress';
+
+function unreachable({ url }: ConnectionOptions, attempts: number, error: unknown): JobsConnectionError {
+  const tries = attempts === 1 ? '' : ` (${attempts} tries)`;
+  return new JobsConnectionError(`${url} did not answer${tries}: ${reasonOf(error)}`, { cause: error });
+}
+
+/** fetch says no more than "fetch failed"; what happened is in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  const { cause } = error;
+  if (!(cause instanceof Error)) return error.message;
+  return cause.message || String((cause as NodeJS.ErrnoException).code ?? error.message);
 }
 
 function once(

@@ -2,7 +2,7 @@ import { Acknowledger } from './acknowledger.ts';
 import { AttemptAbortedError } from './errors.ts';
 import { type ConnectionOptions, pause } from './http.ts';
 import { httpTransport } from './http-transport.ts';
-import { outcomeOf } from './outcome.ts';
+import { outcomeOf, outcomeOfRefusedResult } from './outcome.ts';
 import type { ClaimedJob, WorkerAcknowledgement, WorkerClaim, WorkerTransport } from './transport.ts';
 
 /** Payload and result of every job type that a program knows: `{ 'email.send': { payload: Email; result: void } }`. */
@@ -54,6 +54,8 @@ interface Attempt {
 /** Most claims asked for at once. */
 const MAX_CLAIM = 500;
 const LONG_POLL_MS = 20_000;
+/** How long the last outcomes may take to reach the service when the worker stops. */
+const DELIVERY_MS = 2_000;
 
 /**
  * Claims jobs, runs their handlers, keeps the leases and reports the outcomes.
@@ -73,16 +75,19 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   readonly #attempts = new Map<string, Attempt>();
   readonly #waiting: Attempt[] = [];
   readonly #stopping = new AbortController();
+  readonly #drained = new AbortController();
   #running = 0;
   #quiet = false;
   #wake: () => void = () => {};
-  #loops: Promise<unknown> | undefined;
+  #claiming: Promise<unknown> | undefined;
+  #beating: Promise<unknown> | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: WorkerOptions<Jobs>) {
     this.#options = options;
     this.#transport = 'claim' in options.connection ? options.connection : httpTransport(options.connection);
     this.#concurrency = options.concurrency ?? 10;
+    if (!(this.#concurrency >= 1)) throw new RangeError('concurrency must be at least 1');
     this.#capacity = this.#concurrency + (options.prefetch ?? this.#concurrency);
     this.#leaseMs = options.leaseMs ?? 30_000;
     this.workerId = options.workerId ?? `worker-${crypto.randomUUID()}`;
@@ -91,7 +96,9 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
 
   /** Begins to work; returns at once. */
   start(): this {
-    this.#loops ??= Promise.all([this.#claimLoop(), this.#heartbeatLoop()]);
+    if (this.#stopping.signal.aborted) throw new Error('a worker that was stopped does not start again');
+    this.#claiming ??= this.#claimLoop();
+    this.#beating ??= this.#heartbeatLoop();
     return this;
   }
 
@@ -111,18 +118,24 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   }
 
   async #drain(): Promise<void> {
+    const deadline = Date.now() + (this.#options.drainMs ?? 10_000);
     this.#stopping.abort(new AttemptAbortedError('draining'));
     this.#wake();
     for (const attempt of this.#waiting.splice(0)) this.#release(attempt);
-    const deadline = Date.now() + (this.#options.drainMs ?? 10_000);
+    // A claim under way may still bring jobs: they go back as well.
+    const waited = new AbortController();
+    await Promise.race([this.#claiming, pause(DELIVERY_MS, waited.signal)]);
+    waited.abort();
     await this.#untilEmpty(deadline);
     for (const attempt of this.#attempts.values()) attempt.abort.abort(new AttemptAbortedError('draining'));
-    // A handler that ignores its signal must not keep the process: its lease runs out by itself.
-    await this.#untilEmpty(Date.now() + 2_000);
+    await this.#untilEmpty(Date.now() + DELIVERY_MS);
+    // A handler that ignores its signal must not keep the process.
     for (const attempt of this.#attempts.values()) this.#release(attempt);
-    await this.#untilEmpty(Date.now() + 2_000);
+    await this.#untilEmpty(Date.now() + DELIVERY_MS);
+    this.#acknowledger.close();
     this.#attempts.clear();
-    await this.#loops;
+    this.#drained.abort();
+    await this.#beating;
   }
 
   async #untilEmpty(deadline: number): Promise<void> {
@@ -193,7 +206,8 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     attempt.started = true;
     this.#running += 1;
     const { job, leaseToken } = attempt.claim;
-    const handler = this.#options.handlers[job.type];
+    const { handlers } = this.#options;
+    const handler = Object.hasOwn(handlers, job.type) ? handlers[job.type] : undefined;
     const outcome = await outcomeOf(handler as Parameters<typeof outcomeOf>[0], job, attempt.abort.signal);
     this.#running -= 1;
     this.#runWaiting();
@@ -208,6 +222,15 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
 
   async #acknowledge(attempt: Attempt, acknowledgement: WorkerAcknowledgement): Promise<void> {
     const answer = await this.#acknowledger.acknowledge(acknowledgement);
+    if (answer.kind === 'unacceptable') {
+      const { jobId, what } = { jobId: attempt.claim.job.id, what: 'result not accepted' };
+      this.#options.onProblem?.({ what, jobId, error: answer.error });
+      if (acknowledgement.outcome === 'completed') {
+        const { leaseToken } = acknowledgement;
+        const failed = { leaseToken, ...outcomeOfRefusedResult(answer.error) } as WorkerAcknowledgement;
+        return this.#acknowledge(attempt, failed);
+      }
+    }
     this.#attempts.delete(attempt.claim.leaseToken);
     this.#wake();
     if (answer.kind === 'refused') {
@@ -217,11 +240,9 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
 
   async #heartbeatLoop(): Promise<void> {
     let lastGood = Date.now();
-    while (!(this.#stopping.signal.aborted && this.#attempts.size === 0)) {
-      await pause(this.#leaseMs / 3, this.#attempts.size === 0 ? this.#stopping.signal : undefined).catch(
-        () => {},
-      );
-      if (this.#attempts.size === 0 && this.#stopping.signal.aborted) return;
+    while (!this.#drained.signal.aborted) {
+      await pause(this.#leaseMs / 3, this.#drained.signal).catch(() => {});
+      if (this.#drained.signal.aborted) return;
       try {
         const began = Date.now();
         await this.#heartbeat();

@@ -21,6 +21,7 @@ type EdgeCode =
   | 'not-acceptable'
   | 'idempotency-in-progress'
   | 'already-rebuilding'
+  | 'nothing-to-roll-back'
   | 'unsupported-media-type'
   | 'idempotency-key-reused'
   | 'too-many-requests'
@@ -104,6 +105,12 @@ export const PROBLEMS = {
     status: 409,
     title: 'Already rebuilding',
     meaning: 'A rebuild of this projection is running. Watch it at GET /v1/projections/{name}.',
+  },
+  'nothing-to-roll-back': {
+    status: 409,
+    title: 'Nothing to roll back to',
+    meaning:
+      'There are no earlier tables of this version; only those that the last rebuild replaced are kept.',
   },
   contended: {
     status: 409,

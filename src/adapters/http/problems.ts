@@ -107,6 +107,7 @@ const BY_ERROR_CODE: Readonly<Record<string, ProblemCode>> = {
   log_unavailable: 'log-unavailable',
   contended: 'contended',
   leadership_taken: 'already-rebuilding',
+  nothing_to_roll_back: 'nothing-to-roll-back',
 };
 
 function retryAfterOf(error: FastifyError, code: ProblemCode): ProblemOptions {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../commands/ports.ts';
+import type { Clock, Position } from '../../commands/ports.ts';
 import type { Freshness, ProjectionFreshness } from '../../projections/freshness.ts';
 import type { RebuildReport, RebuildRequest } from '../../projections/rebuild.ts';
 import { HttpProblem } from './problems.ts';
@@ -10,9 +10,13 @@ export type StartRebuild = (
   options: RebuildOptions & Required<Pick<RebuildRequest, 'onProgress' | 'signal'>>,
 ) => Promise<RebuildReport>;
 
+/** Rejects with code nothing_to_roll_back, or leadership_taken when the projection is being rebuilt. */
+export type Rollback = (name: string, signal: AbortSignal) => Promise<Position>;
+
 export interface ProjectionControlOptions {
   readonly freshness: Pick<Freshness, 'freshness' | 'waitFor'>;
   readonly rebuild: StartRebuild;
+  readonly rollback: Rollback;
   readonly clock: Clock;
   /** Ends the rebuilds that run. */
   readonly signal: AbortSignal;
@@ -48,7 +52,7 @@ export function projectionControl(options: ProjectionControlOptions): Projection
       update({ phase: 'done', report, finishedAt: clock.now() });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      update({ phase: 'failed', error: message, finishedAt: clock.now() });
+      update({ phase: 'failed', error: message, errorCode: codeOf(error), finishedAt: clock.now() });
     }
   }
 
@@ -66,11 +70,16 @@ export function projectionControl(options: ProjectionControlOptions): Projection
         progress: NOTHING_YET,
         report: null,
         error: null,
+        errorCode: null,
       };
       rebuilds.set(name, started);
       void run(name, request, started);
     },
+    rollback: (name) => options.rollback(name, signal),
     waitFor: (name, position, timeoutMs) => freshness.waitFor(name, position, timeoutMs),
     freshness: async (name) => (await recent()).find((state) => state.name === name),
   };
 }
+
+const codeOf = (error: unknown): string | null =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;

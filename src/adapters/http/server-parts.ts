@@ -64,6 +64,7 @@ export interface RebuildState {
   readonly progress: Pick<RebuildProgress, 'events' | 'totalEvents' | 'done' | 'eventsPerSecond' | 'etaMs'>;
   readonly report: RebuildReport | null;
   readonly error: string | null;
+  readonly errorCode: string | null;
 }
 
 /** What the API needs to know about read models, and can ask of them. */
@@ -71,6 +72,8 @@ export interface ProjectionControl {
   list(): Promise<readonly (ProjectionFreshness & { readonly rebuild: RebuildState | null })[]>;
   /** Starts a rebuild and answers at once; throws `already-rebuilding`. The projection must exist. */
   rebuild(name: string, request: RebuildOptions): void;
+  /** Shows the tables before the last rebuild again; throws `nothing-to-roll-back` and `already-rebuilding`. */
+  rollback(name: string): Promise<Position>;
   /** False when the projection did not get there in time. */
   waitFor(name: string, position: Position, timeoutMs: number): Promise<boolean>;
   /** At most half a second old; undefined for unknown names. */

@@ -4,6 +4,17 @@ import { position, tenantId, time } from './values.ts';
 export const projectionName = z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, 'must be the name of a projection');
 export const projectionParams = z.strictObject({ name: projectionName });
 
+export const tableComparison = z
+  .object({
+    table: z.string(),
+    rows: z.int().describe('Rows shown now.'),
+    missing: z.int().describe('Rows that should be there.'),
+    unexpected: z.int().describe('Rows that should not be there.'),
+    different: z.int().describe('Rows that hold other values.'),
+  })
+  .meta({ id: 'TableComparison' });
+export type TableComparison = z.infer<typeof tableComparison>;
+
 /** A rebuild that runs, or ran last, in the process that answers. */
 export const rebuildProgress = z
   .object({
@@ -30,7 +41,9 @@ export const rebuildProgress = z
       .int()
       .nullable()
       .describe('Rows that differed from the ones shown before; null: not compared.'),
+    tables: z.array(tableComparison).nullable().describe('The comparison, table by table.'),
     error: z.string().nullable(),
+    errorCode: z.string().nullable().describe('not_comparable: the log alone cannot verify it.'),
   })
   .meta({ id: 'RebuildProgress' });
 export type RebuildProgress = z.infer<typeof rebuildProgress>;
@@ -75,3 +88,15 @@ export const rebuildProjectionRequest = z
   })
   .meta({ id: 'RebuildProjection', examples: [{ dryRun: true }] });
 export type RebuildProjectionRequest = z.input<typeof rebuildProjectionRequest>;
+
+/** POST /v1/projections/{name}/verify: folds the log anew and compares; changes nothing. */
+export const verifyProjectionRequest = z
+  .strictObject({ tenantId: tenantId.optional() })
+  .meta({ id: 'VerifyProjection', examples: [{}] });
+export type VerifyProjectionRequest = z.input<typeof verifyProjectionRequest>;
+
+/** POST /v1/projections/{name}/rollback */
+export const rolledBack = z
+  .object({ name: z.string(), position: position.describe('What the tables shown now stand at.') })
+  .meta({ id: 'RolledBack' });
+export type RolledBack = z.infer<typeof rolledBack>;

@@ -5,6 +5,8 @@ import {
   projectionParams,
   projection as projectionSchema,
   rebuildProjectionRequest,
+  rolledBack,
+  verifyProjectionRequest,
 } from '../contract/projections.ts';
 import { HttpProblem } from '../problems.ts';
 import { formatOptionalTime, formatTime, parseOptionalTime } from '../rfc3339.ts';
@@ -79,6 +81,51 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
         .send(await find(name));
     },
   );
+
+  app.post(
+    '/v1/projections/:name/verify',
+    {
+      config: { permission: 'administer', idempotent: true, bodyOptional: true },
+      schema: {
+        operationId: 'verifyProjection',
+        summary: 'Fold the log anew and compare every row with the live ones',
+        description: 'Changes nothing. Answers at once; watch `rebuild` at GET /v1/projections/{name}.',
+        tags: TAGS,
+        params: projectionParams,
+        body: verifyProjectionRequest,
+        response: answers({ 202: projectionSchema }, 'malformed-json', 'not-found', 'already-rebuilding'),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      await find(name);
+      projections.rebuild(name, { tenant: request.body.tenantId, dryRun: true });
+      return reply
+        .status(202)
+        .header('location', `/v1/projections/${name}`)
+        .send(await find(name));
+    },
+  );
+
+  app.post(
+    '/v1/projections/:name/rollback',
+    {
+      config: { permission: 'administer', idempotent: true },
+      schema: {
+        operationId: 'rollBackProjection',
+        summary: 'Show the tables that the last rebuild replaced',
+        description: 'What has happened since is applied to them first.',
+        tags: TAGS,
+        params: projectionParams,
+        response: answers({ 200: rolledBack }, 'not-found', 'nothing-to-roll-back', 'already-rebuilding'),
+      },
+    },
+    async (request) => {
+      const { name } = request.params;
+      await find(name);
+      return { name, position: String(await projections.rollback(name)) };
+    },
+  );
 }
 
 type Status = Awaited<ReturnType<ProjectionControl['list']>>[number];
@@ -112,6 +159,7 @@ const rebuildView = ({
   progress,
   report,
   error,
+  errorCode,
 }: RebuildState): Projection['rebuild'] => ({
   phase,
   startedAt: formatTime(startedAt),
@@ -120,5 +168,8 @@ const rebuildView = ({
   etaMs: progress.etaMs === null ? null : Math.round(progress.etaMs),
   outcome: report?.outcome ?? null,
   differences: report?.comparison ? differenceCount(report.comparison.tables) : null,
+  // Without the sample rows: they may be other tenants'.
+  tables: report?.comparison?.tables.map(({ samples, ...counts }) => counts) ?? null,
   error,
+  errorCode,
 });
