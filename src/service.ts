@@ -1,19 +1,119 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { projectionControl } from './adapters/http/projection-control.ts';
+import { createServer } from './adapters/http/server.ts';
+import { DEFAULT_LIMITS } from './adapters/http/server-parts.ts';
+import { type PrometheusMetrics, prometheusMetrics } from './adapters/metrics.ts';
+import { apiKeyCredentials } from './adapters/postgres/api-keys.ts';
+import { createIdempotencyStore } from './adapters/postgres/idempotency.ts';
+import { withDevKey } from './adapters/process/dev-key.ts';
+import { pause } from './commands/pause.ts';
 import type { Logger } from './commands/telemetry.ts';
 import type { Config } from './config.ts';
-export async function startService(options: {
+import { createEngine, type Engine } from './engine.ts';
+import type { Projection } from './projections/projection.ts';
+import { rebuild } from './projections/rebuild.ts';
+import { rollback } from './projections/rollback.ts';
+
+export interface ServiceOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly databaseUrl: string;
+  /** Only where the database is the embedded one. */
   readonly devKey: string | undefined;
-}): Promise<{ readonly url: string; stop(): Promise<void> }> {
-  const s = createServer((_, res) => res.end('{}')).listen(options.config.port, options.config.host);
-  await once(s, 'listening');
+}
+
+export interface Service {
+  /** Where the API answers. */
+  readonly url: string;
+  readonly engine: Engine;
+  /** Refuses new requests, lets those under way end for shutdownMs, then ends the background tasks. */
+  stop(): Promise<void>;
+}
+
+/** The engine with its HTTP API. Rejects with StartupError when the database or the port can't be used. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, logger, databaseUrl } = options;
+  const metrics = prometheusMetrics();
+  const engine = await createEngine({
+    databaseUrl,
+    logger,
+    metrics,
+    connections: config.databaseConnections,
+    maxPendingEvents: config.maxPendingEvents,
+    maxPayloadBytes: config.maxPayloadBytes,
+    roles: new Set([...config.roles].filter((role) => role !== 'api')),
+  });
+  const stopping = new AbortController();
+  const server = httpServer(options, engine, metrics, stopping.signal);
+  try {
+    // Every role has the port: it is where health and metrics are, too.
+    await server.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    await engine.stop();
+    throw error;
+  }
   return {
-    url: `http://127.0.0.1:${(s.address() as { port: number }).port}`,
-    stop: async () => {
-      s.close();
+    url: urlOf(server.server.address() as AddressInfo),
+    engine,
+    async stop() {
+      stopping.abort();
+      await closed(server, config.shutdownMs);
+      await engine.stop();
     },
   };
+}
+
+function httpServer(
+  { config, devKey }: ServiceOptions,
+  { parts }: Engine,
+  metrics: PrometheusMetrics,
+  signal: AbortSignal,
+): FastifyInstance {
+  const { pool, clock, ids, logger, projections, projectionEnvironment: environment } = parts;
+  const keys = apiKeyCredentials(pool);
+  const find = (name: string): Projection => {
+    const projection = projections.find((candidate) => candidate.name === name);
+    if (!projection) throw new Error(`no projection ${name}`);
+    return projection;
+  };
+  return createServer({
+    ...parts,
+    workers: parts.readyQueue,
+    credentials: devKey === undefined ? keys : withDevKey(devKey, keys),
+    idempotency: createIdempotencyStore({ pool, ids }),
+    projections: projectionControl({
+      freshness: parts.freshness,
+      clock,
+      signal,
+      rebuild: (name, request) => rebuild({ environment, projection: find(name), ...request }),
+      rollback: (name, signal) => rollback({ environment, projection: find(name), signal }),
+    }),
+    logger,
+    metrics,
+    metricsText: () => metrics.text(),
+    healthChecks: [
+      {
+        name: 'postgres',
+        async check() {
+          await pool.query('select 1');
+        },
+      },
+    ],
+    limits: { ...DEFAULT_LIMITS, contentBytes: config.maxPayloadBytes },
+  });
+}
+
+/** Ends the server; requests that are still running when the time is up are cut off. */
+async function closed(server: FastifyInstance, withinMs: number): Promise<void> {
+  const done = new AbortController();
+  const closing = server.close().then(() => done.abort());
+  await Promise.race([closing, pause(withinMs, done.signal)]);
+  server.server.closeAllConnections();
+  await closing;
+}
+
+function urlOf({ address, port, family }: AddressInfo): string {
+  const host = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
+  return `http://${family === 'IPv6' && host !== '127.0.0.1' ? `[${host}]` : host}:${port}`;
 }

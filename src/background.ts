@@ -1,0 +1,68 @@
+import { createIdempotencySweeper } from './adapters/postgres/idempotency-sweeper.ts';
+import { expireLeases } from './commands/expire-leases.ts';
+import { fireTimers } from './commands/fire-timers.ts';
+import type { Parts } from './parts.ts';
+import { READY_JOBS } from './projections/ready-jobs.ts';
+import { runProjections } from './projections/runner.ts';
+
+/** What a process does besides answering calls. */
+export type BackgroundRole = 'projections' | 'timers';
+
+export interface BackgroundTask {
+  readonly name: string;
+  readonly task: (signal: AbortSignal) => Promise<void>;
+}
+
+/** The tasks of a role; each is supervised on its own. Those that only one process may do elect a leader first. */
+export function backgroundTasks(parts: Parts, roles: ReadonlySet<BackgroundRole>): readonly BackgroundTask[] {
+  return [
+    ...(roles.has('projections') ? projectionTasks(parts) : []),
+    ...(roles.has('timers') ? timerTasks(parts) : []),
+  ];
+}
+
+function projectionTasks({
+  projectionEnvironment,
+  projections,
+  freshness,
+  dispatcher,
+}: Parts): BackgroundTask[] {
+  return [
+    {
+      name: 'projections',
+      task: (signal) =>
+        runProjections(
+          {
+            environment: projectionEnvironment,
+            projections,
+            advanced: (projection, position) => {
+              freshness.advanced(projection, position);
+              if (projection === READY_JOBS) dispatcher.wake();
+            },
+          },
+          signal,
+        ),
+    },
+    { name: 'freshness', task: (signal) => freshness.report(signal) },
+  ];
+}
+
+function timerTasks({
+  dispatch,
+  dispatcher,
+  pool,
+  stagedJobsRelay,
+  projectionEnvironment,
+}: Parts): BackgroundTask[] {
+  const deps = { ...dispatch, wake: () => dispatcher.wake() };
+  const led = (name: string, task: BackgroundTask['task']): BackgroundTask => ({
+    name,
+    task: (signal) => projectionEnvironment.lead({ name, signal, task }),
+  });
+  return [
+    led('timers', fireTimers(deps)),
+    led('leases', expireLeases(deps)),
+    { name: 'staged_jobs', task: (signal) => stagedJobsRelay.run(signal) },
+    { name: 'idempotency_keys', task: createIdempotencySweeper(pool) },
+  ];
+}

@@ -1,0 +1,176 @@
+import { hostname } from 'node:os';
+import type pg from 'pg';
+import { createPostgresEventLog, type PostgresEventLog } from './adapters/postgres/event-log.ts';
+import { createLead } from './adapters/postgres/leadership.ts';
+import { createPool } from './adapters/postgres/pool.ts';
+import { createQueries } from './adapters/postgres/queries/queries.ts';
+import { postgresReadyQueue } from './adapters/postgres/ready-queue.ts';
+import { createStageJobs, createStagingArea, type StageJobs } from './adapters/postgres/staged-jobs.ts';
+import { createStagedJobsRelay, type StagedJobsRelay } from './adapters/postgres/staged-jobs-relay.ts';
+import { systemClock, systemIds } from './adapters/system.ts';
+import { createAcknowledge } from './commands/acknowledge.ts';
+import { createAmendJob } from './commands/amend-job.ts';
+import { createCancelJob } from './commands/cancel-job.ts';
+import { ClaimDispatcher } from './commands/claim-dispatcher.ts';
+import { createClaimJobs } from './commands/claim-jobs.ts';
+import { decodeEvent } from './commands/decode-event.ts';
+import type { DispatchDeps } from './commands/dispatch-deps.ts';
+import { createEnqueueJobs, createEnqueueStaged } from './commands/enqueue-jobs.ts';
+import { createHeartbeat } from './commands/heartbeat.ts';
+import { createJobHandler } from './commands/job-handler.ts';
+import { createLimitQueue } from './commands/limit-queue.ts';
+import { createPauseQueue } from './commands/pause-queue.ts';
+import type { Clock, Ids } from './commands/ports.ts';
+import { createPurgeDeadLetter } from './commands/purge-dead-letter.ts';
+import { createReadJob, type ReadJob } from './commands/read-job.ts';
+import type { ReadyQueue } from './commands/ready-queue.ts';
+import { RecentStates } from './commands/recent-states.ts';
+import { createReplayDeadLetter } from './commands/replay-dead-letter.ts';
+import { createResumeQueue } from './commands/resume-queue.ts';
+import { createRetryJob } from './commands/retry-job.ts';
+import { type Logger, type Metrics, noLogger, noMetrics } from './commands/telemetry.ts';
+import type { UseCases } from './commands/use-cases.ts';
+import { WorkerWatch } from './commands/worker-watch.ts';
+import { deadLettersProjection } from './projections/dead-letters.ts';
+import type { ProjectionEnvironment } from './projections/environment.ts';
+import { Freshness } from './projections/freshness.ts';
+import { jobAttemptsProjection } from './projections/job-attempts.ts';
+import { jobsProjection } from './projections/jobs.ts';
+import type { Projection } from './projections/projection.ts';
+import type { Queries } from './projections/queries.ts';
+import { queueStatsProjection } from './projections/queue-stats.ts';
+import { readyJobs } from './projections/ready-jobs.ts';
+
+export interface PartsOptions {
+  readonly databaseUrl: string;
+  /** Connections of this process to the database, at most. Default 20. */
+  readonly connections?: number | undefined;
+  readonly maxPendingEvents?: number | undefined;
+  readonly maxPayloadBytes?: number | undefined;
+  readonly logger?: Logger | undefined;
+  readonly metrics?: Metrics | undefined;
+}
+
+/** Everything an engine is made of, put together but not running. */
+export interface Parts {
+  readonly pool: pg.Pool;
+  readonly log: PostgresEventLog;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly dispatch: DispatchDeps;
+  readonly dispatcher: ClaimDispatcher;
+  readonly readyQueue: ReadyQueue;
+  readonly stageJobs: StageJobs;
+  readonly stagedJobsRelay: StagedJobsRelay;
+  readonly useCases: UseCases;
+  readonly queries: Queries;
+  readonly readJob: ReadJob;
+  readonly projections: readonly Projection[];
+  readonly projectionEnvironment: ProjectionEnvironment;
+  readonly freshness: Freshness;
+  close(): Promise<void>;
+}
+
+/** Leases must be renewed in time, and read models move on, however busy the other connections are. */
+const LEADER_CONNECTIONS = 2;
+const PROJECTION_CONNECTIONS = 6;
+
+export function createParts(options: PartsOptions): Parts {
+  const { connections = 20, logger = noLogger, metrics = noMetrics } = options;
+  const clock = systemClock;
+  const ids = systemIds(clock);
+  const onError = (error: Error): void => logger.warn({ err: error }, 'database connection lost');
+  const connect = (max: number): pg.Pool =>
+    createPool({ connectionString: options.databaseUrl, max, onError });
+  const leaderPool = connect(LEADER_CONNECTIONS);
+  const projectionPool = connect(PROJECTION_CONNECTIONS);
+  const pool = connect(Math.max(4, connections - LEADER_CONNECTIONS - PROJECTION_CONNECTIONS));
+  const log = createPostgresEventLog({ pool, logger, metrics, maxPendingEvents: options.maxPendingEvents });
+
+  const readyQueue = postgresReadyQueue(pool);
+  const dispatcher = new ClaimDispatcher({ readyQueue, clock, ids, logger, metrics });
+  const dispatch: DispatchDeps = {
+    log,
+    handler: createJobHandler(log),
+    readyQueue,
+    running: new RecentStates(),
+    clock,
+    ids,
+    logger,
+    metrics,
+  };
+  const projections = [
+    jobsProjection,
+    jobAttemptsProjection,
+    deadLettersProjection,
+    queueStatsProjection,
+    readyJobs({ clock }),
+  ];
+  const holder = `${hostname()}:${process.pid}`;
+  const lead = createLead({ pool: leaderPool, holder, logger, metrics });
+  const projectionEnvironment = {
+    pool: projectionPool,
+    log,
+    decode: decodeEvent,
+    lead,
+    clock,
+    logger,
+    metrics,
+  };
+
+  return {
+    pool,
+    log,
+    clock,
+    ids,
+    logger,
+    metrics,
+    dispatch,
+    dispatcher,
+    readyQueue,
+    stageJobs: createStageJobs({ clock, ids, maxPayloadBytes: options.maxPayloadBytes }),
+    stagedJobsRelay: createStagedJobsRelay({
+      pool,
+      enqueue: createEnqueueStaged({ log }, clock),
+      logger,
+      metrics,
+    }),
+    useCases: createUseCases(pool, dispatch, dispatcher, options),
+    queries: createQueries({ pool, clock }),
+    readJob: createReadJob({ log }),
+    projections,
+    projectionEnvironment,
+    freshness: new Freshness({ environment: projectionEnvironment, projections }),
+    async close() {
+      await log.close();
+      await Promise.all([pool, projectionPool, leaderPool].map((open) => open.end()));
+    },
+  };
+}
+
+function createUseCases(
+  pool: pg.Pool,
+  dispatch: DispatchDeps,
+  dispatcher: ClaimDispatcher,
+  { maxPayloadBytes }: PartsOptions,
+): UseCases {
+  const { log, clock, ids, readyQueue, metrics } = dispatch;
+  const change = { log, clock, ids, maxPayloadBytes };
+  const workers = new WorkerWatch(readyQueue, clock);
+  return {
+    enqueueJobs: createEnqueueJobs({ ...change, metrics, staging: createStagingArea(pool) }),
+    cancelJob: createCancelJob(change),
+    retryJob: createRetryJob(change),
+    amendJob: createAmendJob(change),
+    replayDeadLetter: createReplayDeadLetter(change),
+    purgeDeadLetter: createPurgeDeadLetter(change),
+    pauseQueue: createPauseQueue(change),
+    resumeQueue: createResumeQueue(change),
+    limitQueue: createLimitQueue(change),
+    claimJobs: createClaimJobs({ ...dispatch, dispatcher, workers }),
+    heartbeat: createHeartbeat({ ...dispatch, workers }),
+    acknowledge: createAcknowledge(dispatch),
+  };
+}
