@@ -37,7 +37,7 @@ async function main(): Promise<void> {
 }
 
 async function start(config: Config, logger: Logger, started: AsyncDisposableStack): Promise<void> {
-  if (config.roles.has('api')) await checkPort(config.host, config.port);
+  await checkPort(config.host, config.port);
   const database = await openDatabase(config, logger, started);
   const service = await startService({ config, logger, databaseUrl: database.url, devKey: database.devKey });
   started.defer(() => service.stop());
