@@ -83,6 +83,9 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
     projections: {
       list: async () => [],
       rebuild: () => undefined,
+      rollback: async () => {
+        throw new Error('nothing to roll back');
+      },
       waitFor: async () => true,
       freshness: async () => undefined,
     },
