@@ -7,6 +7,7 @@ import { createJobHandler } from '../../src/commands/job-handler.ts';
 import { deriveJobId } from '../../src/commands/job-id.ts';
 import { LOG_START } from '../../src/commands/ports.ts';
 import { createReadJob } from '../../src/commands/read-job.ts';
+import type { EnqueueResult } from '../../src/commands/use-cases.ts';
 import { jobStream } from '../../src/domain/job/stream.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
 import { caller, jobRequest } from '../support/caller.ts';
@@ -31,8 +32,8 @@ function setUp() {
 }
 
 const kinds = (results: readonly { kind: string }[]) => results.map(({ kind }) => kind);
-const idsOf = (results: readonly { snapshot?: { jobId: string } }[]) =>
-  results.map(({ snapshot }) => snapshot?.jobId);
+const idsOf = (results: readonly EnqueueResult[]) =>
+  results.map((result) => (result.kind === 'refused' ? undefined : result.snapshot.jobId));
 
 test('a job is created with the defaults and the payload as it came', async () => {
   const { enqueueJobs, readJob } = setUp();
