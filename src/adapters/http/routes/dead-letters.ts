@@ -42,7 +42,7 @@ export function deadLetterRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      await followLog(request, reply, parts, 'dead_letters');
+      await followLog(request, reply, parts, 'dead-letters');
       const { limit, cursor, ...filter } = request.query;
       const page = await queries.listDeadLetters(tenantOf(request), filter, { limit, cursor });
       return pageView(page, deadLetterView, request, reply);
@@ -62,7 +62,7 @@ export function deadLetterRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      await followLog(request, reply, parts, 'dead_letters');
+      await followLog(request, reply, parts, 'dead-letters');
       const { limit, ...filter } = request.query;
       const groups = await queries.groupDeadLetters(tenantOf(request), filter, limit);
       return {

@@ -33,7 +33,7 @@ export function queueRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      await followLog(request, reply, parts, 'queue_stats');
+      await followLog(request, reply, parts, 'queue-stats');
       return { data: (await queries.listQueues(tenantOf(request))).map(queueView) };
     },
   );
@@ -51,7 +51,7 @@ export function queueRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      await followLog(request, reply, parts, 'queue_stats');
+      await followLog(request, reply, parts, 'queue-stats');
       const found = await queries.getQueue(tenantOf(request), request.params.queue);
       if (!found) throw new HttpProblem('not-found', 'no such queue');
       return queueView(found);

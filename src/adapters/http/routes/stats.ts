@@ -26,7 +26,7 @@ export function statsRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      await followLog(request, reply, parts, 'queue_stats');
+      await followLog(request, reply, parts, 'queue-stats');
       return sumUp(await queries.listQueues(tenantOf(request)));
     },
   );
@@ -44,7 +44,7 @@ export function statsRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      await followLog(request, reply, parts, 'queue_stats');
+      await followLog(request, reply, parts, 'queue-stats');
       const { bucket, queue } = request.query;
       const bucketMs = bucket === '1m' ? 60_000 : 3_600_000;
       const to = parseOptionalTime(request.query.to) ?? clock.now();
