@@ -1,5 +1,5 @@
 /** Rows may still come in with a time a little past. */
-const MARGIN_MS = 10_000;
+const MARGIN_MS = 3_000;
 const WHOLE_MS = 60_000;
 
 /**

@@ -380,96 +380,83 @@ declare
   workers text[] := string_to_array(s[1], E'\n');
   lease_ids text[] := string_to_array(s[2], E'\n');
   last_lane integer := cardinality(tenants);
-  first integer := 1;
+  any_settings boolean;
+  -- The lane under work; the lanes of its tenant and priority.
+  lane integer := 1;
   last integer;
+  -- Lanes without a limit: of this tenant and priority; of tenants that have no other lane.
   open_lanes integer[];
+  single_lanes integer[] := '{}';
   take integer := 0;
   remaining integer := 0;
   wanted integer;
-  used integer := 0;
-  lane integer;
-  got integer;
   lane_paused boolean;
   lane_limit integer;
-  tids tid[];
+  -- Picked last; of several lanes of this tenant and priority together; in all.
+  picked tid[];
+  group_picks tid[];
+  open_picks tid[] := '{}';
+  limited_picks tid[] := '{}';
 begin
   perform set_config('synchronous_commit', 'off', true);
   -- Held against changes of queue settings, so that a limit counts every lease taken before it.
   perform pg_advisory_xact_lock_shared(7310586, 2);
-  while first <= last_lane loop
-    if takes[first] <> take then
-      take := takes[first];
+  any_settings := exists (select from queue_settings where paused or concurrency_limit is not null);
+
+  while lane <= last_lane loop
+    if takes[lane] <> take then
+      take := takes[lane];
       remaining := quotas[take];
+      if not any_settings and takes[lane + 1] is distinct from take then
+        single_lanes := single_lanes || lane;
+        lane := lane + 1;
+        continue;
+      end if;
     end if;
-    last := first;
-    while last < last_lane and takes[last + 1] = take and priorities[last + 1] = priorities[first] loop
+    last := lane;
+    while takes[last + 1] = take and priorities[last + 1] = priorities[lane] loop
       last := last + 1;
     end loop;
-    -- Limited lanes one by one; then the others together, oldest first; then, when other processes hold what was oldest,
-    -- each of these by itself.
     open_lanes := '{}';
-    for pick in first .. last + 1 + last - first + 1 loop
-      exit when remaining = 0;
-      lane := pick;
-      wanted := remaining;
+    group_picks := '{}';
+    -- Lanes with a limit first, one by one.
+    while lane <= last and remaining > 0 loop
+      lane_paused := null;
       lane_limit := null;
-      if pick <= last then
-        lane_paused := null;
+      if any_settings then
         select q.paused and (q.paused_until is null or q.paused_until > at_ms), q.concurrency_limit
         into lane_paused, lane_limit
         from queue_settings as q
         where q.tenant_id = tenants[lane] and q.queue = queues[lane];
-        if lane_paused then
-          wanted := 0;
-        elsif lane_limit is null then
-          open_lanes := open_lanes || lane;
-          continue;
-        elsif pg_try_advisory_xact_lock(7310587, hashtext(tenants[lane] || '.' || queues[lane])) then
-          select least(remaining, greatest(0, lane_limit - count(*)))
-          into wanted
-          from leases as l
-          where l.limited and l.tenant_id = tenants[lane] and l.queue = queues[lane];
-        else
-          wanted := 0;
-        end if;
-        if wanted < remaining then
-          return query
-          select
-            null::integer, tenants[lane], queues[lane], types[lane], priorities[lane],
-            null::bigint, null::text, null::integer, null::text,
-            case when lane_paused then 'paused' else 'busy' end;
-        end if;
-        continue when wanted = 0;
-      elsif pick > last + 1 then
-        exit when cardinality(open_lanes) < 2;
-        lane := open_lanes[pick - last - 1];
-        exit when lane is null;
-      elsif cardinality(open_lanes) < 2 then
-        lane := open_lanes[1];
-        continue when lane is null;
       end if;
-      if pick = last + 1 and cardinality(open_lanes) > 1 then
-        tids := array(
-          select r.ctid
+      if lane_paused then
+        wanted := 0;
+      elsif lane_limit is null then
+        open_lanes := open_lanes || lane;
+        lane := lane + 1;
+        continue;
+      elsif pg_try_advisory_xact_lock(7310587, hashtext(tenants[lane] || '.' || queues[lane])) then
+        -- The jobs picked above have no leases yet.
+        select least(remaining, greatest(0, lane_limit - count(*) - (
+          select count(*)
           from ready_jobs as r
-          where r.ctid = any (array(
-            select candidate.ctid
-            from unnest(open_lanes) as o (lane)
-            cross join lateral (
-              select r.ctid, r.seq
-              from ready_jobs as r
-              where r.tenant_id = tenants[o.lane] and r.queue = queues[o.lane] and r.type = types[o.lane]
-                and r.priority = priorities[o.lane] and r.seq > floors[o.lane]
-              order by r.seq
-              limit wanted
-            ) as candidate
-            order by candidate.seq
-            limit wanted
-          ))
-          for update skip locked
-        );
+          where r.ctid = any (limited_picks) and r.tenant_id = tenants[lane] and r.queue = queues[lane]
+        )))
+        into wanted
+        from leases as l
+        where l.limited and l.tenant_id = tenants[lane] and l.queue = queues[lane];
       else
-        tids := array(
+        wanted := 0;
+      end if;
+      if wanted < remaining then
+        return query
+        select
+          null::integer, tenants[lane], queues[lane], types[lane], priorities[lane],
+          null::bigint, null::text, null::integer, null::text,
+          case when lane_paused then 'paused' else 'busy' end;
+      end if;
+      if wanted > 0 then
+        picked := array(
           select r.ctid
           from ready_jobs as r
           where r.tenant_id = tenants[lane] and r.queue = queues[lane] and r.type = types[lane]
@@ -478,39 +465,101 @@ begin
           limit wanted
           for update skip locked
         );
+        limited_picks := limited_picks || picked;
+        remaining := remaining - cardinality(picked);
       end if;
-      continue when cardinality(tids) = 0;
-      return query
-      with taken as (
-        delete from ready_jobs as r where r.ctid = any (tids) returning r.*
-      ), numbered as (
-        select t.*, used + (row_number() over (order by t.seq))::integer as slot from taken as t
-      ), leased as (
-        insert into leases (tenant_id, job_id, revision, queue, worker_id, lease_id, expires_at, settled, limited)
-        select
-          n.tenant_id, n.job_id, n.revision + 1, n.queue, workers[n.slot], lease_ids[n.slot], lease_expires_at,
-          true, lane_limit is not null
-        from numbered as n
-        on conflict (tenant_id, job_id) do update set
-          revision = excluded.revision,
-          queue = excluded.queue,
-          worker_id = excluded.worker_id,
-          lease_id = excluded.lease_id,
-          expires_at = excluded.expires_at,
-          settled = true,
-          cancel_requested = false,
-          expiring = false,
-          limited = excluded.limited
-        where leases.revision < excluded.revision
-      )
-      select n.slot, n.tenant_id, n.queue, n.type, n.priority, n.seq, n.job_id, n.revision, n.snapshot, null::text
-      from numbered as n;
-      get diagnostics got = row_count;
-      used := used + got;
-      remaining := remaining - got;
+      lane := lane + 1;
     end loop;
-    first := last + 1;
+    -- Then the others together, oldest first.
+    if remaining > 0 and cardinality(open_lanes) > 1 then
+      picked := array(
+        select r.ctid
+        from ready_jobs as r
+        where r.ctid = any (array(
+          select candidate.ctid
+          from unnest(open_lanes) as o (lane)
+          cross join lateral (
+            select r.ctid, r.seq
+            from ready_jobs as r
+            where r.tenant_id = tenants[o.lane] and r.queue = queues[o.lane] and r.type = types[o.lane]
+              and r.priority = priorities[o.lane] and r.seq > floors[o.lane]
+            order by r.seq
+            limit remaining
+          ) as candidate
+          order by candidate.seq
+          limit remaining
+        ))
+        for update skip locked
+      );
+      group_picks := picked;
+      open_picks := open_picks || picked;
+      remaining := remaining - cardinality(picked);
+    end if;
+    -- Then each by itself: it is the only one, or another process holds what was oldest.
+    if remaining > 0 and cardinality(open_lanes) > 0 then
+      foreach lane in array open_lanes loop
+        picked := array(
+          select r.ctid
+          from ready_jobs as r
+          where r.tenant_id = tenants[lane] and r.queue = queues[lane] and r.type = types[lane]
+            and r.priority = priorities[lane] and r.seq > floors[lane] and r.ctid <> all (group_picks)
+          order by r.seq
+          limit remaining
+          for update skip locked
+        );
+        open_picks := open_picks || picked;
+        remaining := remaining - cardinality(picked);
+        exit when remaining = 0;
+      end loop;
+    end if;
+    lane := last + 1;
   end loop;
+
+  if cardinality(single_lanes) > 0 then
+    open_picks := open_picks || array(
+      select picks.ctid
+      from unnest(single_lanes) as o (lane)
+      cross join lateral (
+        select r.ctid
+        from ready_jobs as r
+        where r.tenant_id = tenants[o.lane] and r.queue = queues[o.lane] and r.type = types[o.lane]
+          and r.priority = priorities[o.lane] and r.seq > floors[o.lane]
+        order by r.seq
+        limit quotas[takes[o.lane]]
+        for update skip locked
+      ) as picks
+    );
+  end if;
+
+  if cardinality(open_picks) = 0 and cardinality(limited_picks) = 0 then
+    return;
+  end if;
+  return query
+  with taken as (
+    delete from ready_jobs as r where r.ctid = any (open_picks || limited_picks) returning r.*, r.ctid as tid
+  ), numbered as (
+    select t.*, (row_number() over (order by t.priority, t.seq))::integer as slot
+    from taken as t
+  ), leased as (
+    insert into leases (tenant_id, job_id, revision, queue, worker_id, lease_id, expires_at, settled, limited)
+    select
+      n.tenant_id, n.job_id, n.revision + 1, n.queue, workers[n.slot], lease_ids[n.slot], lease_expires_at,
+      true, n.tid = any (limited_picks)
+    from numbered as n
+    on conflict (tenant_id, job_id) do update set
+      revision = excluded.revision,
+      queue = excluded.queue,
+      worker_id = excluded.worker_id,
+      lease_id = excluded.lease_id,
+      expires_at = excluded.expires_at,
+      settled = true,
+      cancel_requested = false,
+      expiring = false,
+      limited = excluded.limited
+    where leases.revision < excluded.revision
+  )
+  select n.slot, n.tenant_id, n.queue, n.type, n.priority, n.seq, n.job_id, n.revision, n.snapshot, null::text
+  from numbered as n;
 end
 $$;
 
