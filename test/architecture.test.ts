@@ -44,11 +44,22 @@ describe('the source tree', () => {
       const layer = layerOf(path);
       const allowed = MAY_IMPORT[layer];
       if (allowed === undefined) return [];
-      return (
-        imports
-          .filter(({ target }) => target.startsWith('src/'))
-          .filter(({ target }) => ![layer, ...allowed].includes(layerOf(target)))
-          .filter((imported) => !isTypeOfNeighbour(layer, imported))
+      return imports
+        .filter(({ target }) => target.startsWith('src/'))
+        .filter(({ target }) => ![layer, ...allowed].includes(layerOf(target)))
+        .filter((imported) => !isTypeOfNeighbour(layer, imported))
+        .map(({ target }) => `${path} imports ${target}`);
+    });
+    expect(offences).toEqual([]);
+  });
+
+  it('keeps libraries and the system out of the inner folders', () => {
+    const offences = sources.flatMap(({ path, imports }) => {
+      const allowed = MAY_USE[layerOf(path)];
+      if (allowed === undefined) return [];
+      return imports
+        .filter(({ target, typeOnly }) => !target.startsWith('src/') && !typeOnly)
+        .filter(({ target }) => !allowed.some((pattern) => pattern.test(target)))
         .map(({ target }) => `${path} imports ${target}`);
     });
     expect(offences).toEqual([]);
