@@ -120,6 +120,7 @@ function assign(change: JobChange, event: JobEvent, at: number): void {
       return;
     case 'JobDeadLettered':
       become(change, 'dead_lettered', at);
+      change.lastError = event.data.error;
       return;
     case 'DeadLetterPurged':
       become(change, 'purged', at);

@@ -5,7 +5,7 @@ import { JOB_STREAM_PREFIX } from '../domain/job/stream.ts';
 import { QUEUE_STREAM_PREFIX } from '../domain/queue/stream.ts';
 import { lineArray, lines } from './line-columns.ts';
 import type { Projection, ProjectionTable, ProjectionWrite } from './projection.ts';
-import { applyQueueSettings, queueSettingsTable } from './queue-settings.ts';
+import { applyQueueControls, queueControlsTable } from './queue-controls.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -51,9 +51,9 @@ export const queueStatsProjection: Projection = {
   prefixes: [JOB_STREAM_PREFIX, QUEUE_STREAM_PREFIX],
   needsContent: false,
   unlogged: false,
-  tables: [queueSettingsTable, bucketTable('queue_minutes'), bucketTable('queue_hours'), clockTable],
+  tables: [queueControlsTable, bucketTable('queue_minutes'), bucketTable('queue_hours'), clockTable],
   async apply(events, write) {
-    await applyQueueSettings(events, write);
+    await applyQueueControls(events, write);
     const minutes = countEvents(events);
     if (minutes.length > 0) await addUp(minutes, write);
   },

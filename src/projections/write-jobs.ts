@@ -140,7 +140,7 @@ with changed as (
     finished_at = case when c.status is null then j.finished_at else c.finished_at end,
     updated_at = c.updated_at,
     last_error = coalesce(c.last_error, j.last_error),
-    error_fingerprint = coalesce(c.error_fingerprint, j.error_fingerprint)
+    error_fingerprint = case when c.last_error is null then j.error_fingerprint else c.error_fingerprint end
   from changed as c
   where j.tenant_id = c.tenant_id
     and j.job_id = c.job_id

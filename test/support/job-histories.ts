@@ -55,8 +55,20 @@ const history = (jobNumber: number): fc.Arbitrary<History> =>
 
 /** Lives of several jobs of two tenants. */
 export const histories: fc.Arbitrary<readonly History[]> = fc
-  .integer({ min: 1, max: 12 })
+  .integer({ min: 1, max: 6 })
   .chain((jobs) => fc.tuple(...Array.from({ length: jobs }, (_, index) => history(index))));
+
+/** The same for tenants of another name, so that runs do not see each other's rows. */
+export const renamed = (all: readonly History[], suffix: string): readonly History[] =>
+  all.map(({ tenantId: name, jobId, steps }) => {
+    const tenantId = name + suffix;
+    const stream = jobStream(tenantId, jobId);
+    return {
+      tenantId,
+      jobId,
+      steps: steps.map((step) => ({ ...step, entry: { ...step.entry, tenantId, stream } })),
+    };
+  });
 
 /** A UUIDv7 that grows with the number. */
 export const jobIdOf = (jobNumber: number): string =>

@@ -56,7 +56,7 @@ from (
     and status in ('scheduled', 'retrying')
     and run_at <= $2
   limit $3
-) as some`;
+) as first_due`;
 
 interface ListPlan {
   readonly tenantId: string;
@@ -125,6 +125,7 @@ function byPlaceSql(plan: ListPlan): Query {
     filter.type === undefined ? 'true' : `p.type = ${parameters.add(filter.type)}`,
     filter.status ? `p.status = any (${parameters.add(storedStatuses(filter.status, fewDue))})` : 'true',
   ];
+  const now = fewDue ? parameters.add(plan.now) : '';
   const due = `
 union all
 (
@@ -132,11 +133,11 @@ union all
   from jobs as j
   where j.tenant_id = ${tenant}
     and j.status in ('scheduled', 'retrying')
-    and j.run_at <= ${parameters.add(plan.now)}
+    and j.run_at <= ${now}
     and ${where.join('\n    and ')}
 )`;
   // A scheduled or retrying place that is walked for its own sake must not give the due ones a second time.
-  const notDue = `not (j.status in ('scheduled', 'retrying') and j.run_at <= ${parameters.add(plan.now)})`;
+  const notDue = `not (j.status in ('scheduled', 'retrying') and j.run_at <= ${now})`;
   return {
     text: `
 with recursive place as (

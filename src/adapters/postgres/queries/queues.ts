@@ -67,7 +67,7 @@ const queueSql = (condition: string) => `
 with recursive known as (
   select queue from queue_counts where tenant_id = $1 ${condition}
   union
-  select queue from queue_settings where tenant_id = $1 ${condition}
+  select queue from queue_controls where tenant_id = $1 ${condition}
   order by queue
   limit ${MOST_QUEUES}
 ), lane as (
@@ -96,5 +96,5 @@ select
   (select min(l.ready_since) from lane as l where l.queue = k.queue) as ready_since
 from known as k
 left join queue_counts as c on c.tenant_id = $1 and c.queue = k.queue
-left join queue_settings as s on s.tenant_id = $1 and s.queue = k.queue
+left join queue_controls as s on s.tenant_id = $1 and s.queue = k.queue
 order by k.queue`;

@@ -18,7 +18,7 @@ export async function timeseries(
 ): Promise<readonly StatsBucket[]> {
   const start = Math.floor(from / bucketMs) * bucketMs;
   const end = Math.min(to, start + MOST_BUCKETS * bucketMs);
-  if (!(start < end)) return [];
+  if (!(from < to)) return [];
   const table = bucketMs === 60_000 ? 'queue_minutes' : 'queue_hours';
   const condition = queue === undefined ? '' : 'and queue = $4';
   const rows = await read<StoredBucket>(pool, bucketSql(table, condition), [

@@ -3,8 +3,8 @@ import { unreachable } from '../domain/decider.ts';
 import type { ProjectionTable, ProjectionWrite } from './projection.ts';
 
 /** What people have set for a queue. Queues that nobody has set anything for have no row. */
-export const queueSettingsTable: ProjectionTable = {
-  name: 'queue_settings',
+export const queueControlsTable: ProjectionTable = {
+  name: 'queue_controls',
   create: (table) => `
 create table ${table} (
   tenant_id text collate "C" not null,
@@ -23,13 +23,13 @@ create table ${table} (
 type QueueEntry = Extract<DecodedEvent, { readonly aggregate: 'queue' }>;
 
 /** One statement an event: people change queues rarely. */
-export async function applyQueueSettings(
+export async function applyQueueControls(
   events: readonly DecodedEvent[],
   { client, table }: ProjectionWrite,
 ): Promise<void> {
   for (const entry of events) {
     if (entry.aggregate !== 'queue') continue;
-    const { text, values } = change(table('queue_settings'), entry);
+    const { text, values } = change(table('queue_controls'), entry);
     await client.query(text, [entry.tenantId, entry.queue, entry.revision, ...values]);
   }
 }
