@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type pg from 'pg';
 import { postgresReadyQueue } from '../src/adapters/postgres/ready-queue.ts';
 import { systemClock, systemIds } from '../src/adapters/system.ts';
 import { ClaimDispatcher } from '../src/commands/claim-dispatcher.ts';
@@ -26,9 +27,9 @@ async function run(tenants: number, held: boolean): Promise<void> {
   const process = () => new ClaimDispatcher({ readyQueue, clock: systemClock, ids });
   const dispatcher = process();
   await empty('empty claim on empty tables', dispatcher);
-  const waiting = await place(readyQueue, tenants);
+  const waiting = await place(pool, readyQueue, tenants);
   const claimed = new Set<string>();
-  await measure('claim 500 at a time', async () => {
+  await measure(pool, 'claim 500 at a time', async () => {
     for (;;) {
       const jobs = await dispatcher.reserve(request(500));
       for (const { jobId } of jobs) claimed.add(jobId);
@@ -41,9 +42,9 @@ async function run(tenants: number, held: boolean): Promise<void> {
   const done = waiting.map(
     ({ tenantId, jobId }): Placement => ({ tenantId, jobId, revision: 2, kind: 'gone' }),
   );
-  await measure('finish, 1,000 at a time', () => inBatches(readyQueue, done));
+  await measure(pool, 'finish, 1,000 at a time', () => inBatches(readyQueue, done));
   await empty('empty claim after all are finished', dispatcher);
-  await measure('look for expired leases, 100 times', async () => {
+  await measure(pool, 'look for expired leases, 100 times', async () => {
     const now = Date.now();
     for (let i = 0; i < 100; i += 1) await readyQueue.expiredLeases(now, now - 10_000, 500);
     return 100;
@@ -53,8 +54,8 @@ async function run(tenants: number, held: boolean): Promise<void> {
     if (rest.kind !== 'ready') throw new Error('not a ready job');
     return { ...rest, snapshot, kind: 'waiting', runAt: Date.now() + 1_000, revision: 3 };
   });
-  await measure('set timers', () => inBatches(readyQueue, due));
-  await measure('fire 10,000 timers due at once', async () => {
+  await measure(pool, 'set timers', () => inBatches(readyQueue, due));
+  await measure(pool, 'fire 10,000 timers due at once', async () => {
     let fired = 0;
     for (;;) {
       const now = await readyQueue.fireReadyTimers(Date.now() + 5_000, -1, 2_000);
@@ -69,7 +70,7 @@ function request(max: number) {
   return { workerId: 'w', tenants: '*', queues: '*', max, leaseMs: 30_000, waitMs: 0 } as const;
 }
 
-async function place(readyQueue: ReturnType<typeof postgresReadyQueue>, tenants: number) {
+async function place(pool: pg.Pool, readyQueue: ReturnType<typeof postgresReadyQueue>, tenants: number) {
   const now = Date.now();
   const job: ExistingJob = {
     status: 'queued',
@@ -86,7 +87,7 @@ async function place(readyQueue: ReturnType<typeof postgresReadyQueue>, tenants:
     attempt: 1,
   };
   const placements: Placement[] = [];
-  await measure('place ready, 1,000 at a time', async () => {
+  await measure(pool, 'place ready, 1,000 at a time', async () => {
     for (let at = 0; at < JOBS; at += 1_000) {
       const batch = Array.from({ length: Math.min(1_000, JOBS - at) }, (_, i): Placement => {
         const address = { tenantId: `tenant-${(at + i) % tenants}`, jobId: ids.next() };
@@ -123,23 +124,29 @@ async function empty(name: string, dispatcher: ClaimDispatcher): Promise<void> {
   console.log(`${name.padEnd(36)} p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, worst ${at(1)} ms`);
 }
 
-async function measure(name: string, work: () => Promise<number>): Promise<void> {
-  const before = cpu();
+async function measure(pool: pg.Pool, name: string, work: () => Promise<number>): Promise<void> {
+  const before = await cpu(pool);
   const started = performance.now();
   const count = await work();
   const seconds = (performance.now() - started) / 1_000;
-  const after = cpu();
+  const after = await cpu(pool);
   const cost = (field: 'node' | 'postgres') => ((after[field] - before[field]) / count).toFixed(1);
   console.log(
     `${name.padEnd(36)} ${Math.round(count / seconds)}/s, ${(seconds * 1_000).toFixed(0)} ms, ` +
-      `CPU ${cost('node')} µs Node, ${cost('postgres')} µs machine else, each`,
+      `CPU ${cost('node')} µs Node, ${cost('postgres')} µs Postgres each`,
   );
 }
 
-/** Microseconds of CPU of this process, and of all others on the machine. */
-function cpu() {
-  const [, user = 0, nice = 0, system = 0] = readFileSync('/proc/stat', 'utf8').split(/\s+/).map(Number);
+/** Microseconds of CPU of this process, and of this database's connections. */
+async function cpu(pool: pg.Pool) {
+  const { rows } = await pool.query<{ pid: number }>(
+    'select pid from pg_stat_activity where datname = current_database()',
+  );
+  let postgres = 0;
+  for (const { pid } of rows) {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    postgres += (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_US;
+  }
   const own = globalThis.process.cpuUsage();
-  const node = own.user + own.system;
-  return { node, postgres: (user + nice + system) * CLOCK_TICK_US - node };
+  return { node: own.user + own.system, postgres };
 }
