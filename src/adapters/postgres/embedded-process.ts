@@ -40,11 +40,13 @@ export async function launchPostgres(options: {
 }): Promise<PostgresProcess> {
   const child = spawnAs(options.launch, options.program, options.args, 'ignore');
   const lines: string[] = [];
+  let stopping = false;
   relay(child.stderr, (line) => {
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
-    report(options.logger, line);
+    if (!stopping) report(options.logger, line);
   });
+
   const ended = endOf(child);
   let over = false;
   void ended.then(() => {
@@ -60,7 +62,15 @@ export async function launchPostgres(options: {
     }
     await pause(10);
   }
-  return { pid, ended, stop: () => stopProcess(child, ended, () => over) };
+  return {
+    pid,
+    ended,
+    stop() {
+      // What it says to the last connections is of no concern any more.
+      stopping = true;
+      return stopProcess(child, ended, () => over);
+    },
+  };
 }
 
 /** Runs a PostgreSQL tool to its end. Resolves with its exit code and what it printed. */
@@ -97,9 +107,9 @@ function relay(stream: Readable | null, take: (line: string) => void): void {
 }
 
 function report(logger: Logger, line: string): void {
-  const [, level, message = line] = /^(\w+):\s+(.*)$/.exec(line) ?? [];
-  if (level === 'PANIC' || level === 'FATAL') logger.warn({ level, message }, 'postgres.log');
-  else logger.debug({ level, message }, 'postgres.log');
+  const [, severity, message = line] = /^(\w+):\s+(.*)$/.exec(line) ?? [];
+  if (severity === 'PANIC' || severity === 'FATAL') logger.warn({ severity, message }, 'postgres.log');
+  else logger.debug({ severity, message }, 'postgres.log');
 }
 
 function endOf(child: ChildProcess): Promise<string> {

@@ -35,7 +35,8 @@ export function createPool(settings: PoolSettings): pg.Pool {
       await client.query(prepareSession(statementTimeoutMs));
     },
   });
-  pool.on('error', (error) => settings.onError?.(error));
+  // Connections that the server closes while the pool ends are no news.
+  pool.on('error', (error) => !pool.ending && settings.onError?.(error));
   // The pool listens to idle connections only. One that breaks while in use fails its statement, which says so; but the
   // event that comes with it, unheard, would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
