@@ -158,7 +158,9 @@ describe('an embedded PostgreSQL', () => {
     await rm(`${place.dataDir}/postgres/global/pg_control`);
     await expect(startEmbeddedPostgres({ dataDir: place.dataDir })).rejects.toMatchObject({
       code: 'postgres_failed',
-      message: expect.stringMatching(/cannot open .*could not find the database system.*Restore the folder from a backup/),
+      message: expect.stringMatching(
+        /cannot open .*could not find the database system.*Restore the folder from a backup/,
+      ),
     });
   });
 
