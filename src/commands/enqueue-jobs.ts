@@ -1,7 +1,7 @@
 import type { EventMetadata } from '../domain/metadata.ts';
 import type { CallContext } from './call-context.ts';
 import { createJobs, type NewJob } from './create-jobs.ts';
-import { enqueueWithKeys, type KeyedJob } from './enqueue-with-keys.ts';
+import { createEnqueueWithKeys, type KeyedJob } from './enqueue-with-keys.ts';
 import { withDefaults } from './job-defaults.ts';
 import { createJobHandler } from './job-handler.ts';
 import { deriveJobId } from './job-id.ts';
@@ -95,6 +95,7 @@ function address(request: EnqueueRequest, index: number, commandId: string | und
 
 function createWriter({ log }: Pick<EnqueueDeps, 'log'>): Writer {
   const handler = createJobHandler(log);
+  const enqueueWithKeys = createEnqueueWithKeys(log, handler);
   return async (metadata, jobs) => {
     const plain: NewJob[] = [];
     const keyed: KeyedJob[] = [];
@@ -107,7 +108,7 @@ function createWriter({ log }: Pick<EnqueueDeps, 'log'>): Writer {
     if (keyed.length === 0) return createJobs(handler, metadata, plain);
     const [created, deduplicated] = await Promise.all([
       plain.length > 0 ? createJobs(handler, metadata, plain) : [],
-      enqueueWithKeys(log, handler, metadata, keyed),
+      enqueueWithKeys(metadata, keyed),
     ]);
     const nextPlain = created.values();
     const nextKeyed = deduplicated.values();

@@ -16,6 +16,7 @@ import { dedupeKeyHash } from './dedupe-key-hash.ts';
 import { Handler, type Known } from './handle.ts';
 import { type JobHandler, snapshotOf } from './job-handler.ts';
 import { type EventLog, NO_STREAM } from './ports.ts';
+import { RecentHolders } from './recent-holders.ts';
 import type { EnqueueResult } from './use-cases.ts';
 
 /** A job to be created unless an unfinished one has its key. */
@@ -36,41 +37,48 @@ const TRUNCATE_EVERY = 64;
  * crashed or has not got there yet: whoever comes next creates the job under that id, and all answer with it. So no key
  * has to be released or to time out. A stream is created once only: a late creator finds the job, whatever became of it.
  */
-export async function enqueueWithKeys(
-  log: EventLog,
-  handler: JobHandler,
+export function createEnqueueWithKeys(log: EventLog, handler: JobHandler): EnqueueWithKeys {
+  const keys = new Handler(log, dedupeKeyDecider, dedupeKeyCodec);
+  const recent = new RecentHolders();
+
+  return async (metadata, jobs) => {
+    const results = new Map(await findRepeated(log, handler, metadata, jobs));
+    answerAlike(jobs, results);
+    const wanted = jobs.filter((job) => !results.has(job));
+    let open = groupByKey(metadata.tenantId, wanted, recent);
+    for (let round = 0; open.length > 0; round += 1) {
+      if (round === MAX_ROUNDS) throw new ContendedError(open[0]?.stream ?? '');
+      // A key still stands for the job that had it last, unless that job is over.
+      const toTake = open.filter(({ guessed }) => !guessed || round > 0);
+      await takeKeys(log, keys, metadata, toTake);
+      const made = await createJobs(handler, metadata, open.map(jobUnderKey));
+      open = open.filter((claim, index) => {
+        const result = made[index];
+        if (!result) throw new Error('no result for a job');
+        if (isLost(claim, result)) return true;
+        if (result.kind !== 'refused') recent.set(claim.stream, claim.holder);
+        for (const job of claim.jobs) results.set(job, job === claim.first ? result : repeated(result));
+        return false;
+      });
+    }
+    return jobs.map((job) => results.get(job) ?? { kind: 'refused', reason: 'job_exists' });
+  };
+}
+
+export type EnqueueWithKeys = (
   metadata: EventMetadata,
   jobs: readonly KeyedJob[],
-): Promise<readonly EnqueueResult[]> {
-  const results = new Map(await findRepeated(log, handler, metadata, jobs));
-  answerAlike(jobs, results);
-  let open = groupByKey(
-    metadata.tenantId,
-    jobs.filter((job) => !results.has(job)),
-  );
-  const keys = new Handler(log, dedupeKeyDecider, dedupeKeyCodec);
-  for (let round = 0; open.length > 0; round += 1) {
-    if (round === MAX_ROUNDS) throw new ContendedError(open[0]?.stream ?? '');
-    await takeKeys(log, keys, metadata, open);
-    const made = await createJobs(handler, metadata, open.map(jobUnderKey));
-    open = open.filter((claim, index) => {
-      const result = made[index];
-      if (!result) throw new Error('no result for a job');
-      if (isLost(claim, result)) return true;
-      for (const job of claim.jobs) results.set(job, job === claim.first ? result : repeated(result));
-      return false;
-    });
-  }
-  return jobs.map((job) => results.get(job) ?? { kind: 'refused', reason: 'job_exists' });
-}
+) => Promise<readonly EnqueueResult[]>;
 
 /** One key that a call wants; the first of its jobs is created, the others answer with it. */
 interface KeyClaim {
   readonly stream: string;
   readonly jobs: readonly KeyedJob[];
   readonly first: KeyedJob;
-  /** What the key is believed to be. */
-  known: Known<DedupeKey>;
+  /** What the key is believed to be; undefined: look. */
+  known: Known<DedupeKey> | undefined;
+  /** `holder` comes from memory. */
+  readonly guessed: boolean;
   /** The job that has the key now. */
   holder: string;
   /** A holder that was seen finished. */
@@ -115,7 +123,9 @@ function answerAlike(jobs: readonly KeyedJob[], results: Map<KeyedJob, EnqueueRe
   }
 }
 
-function groupByKey(tenantId: string, jobs: readonly KeyedJob[]): readonly KeyClaim[] {
+const NEVER_TAKEN: Known<DedupeKey> = { state: dedupeKeyDecider.initial(), revision: NO_STREAM };
+
+function groupByKey(tenantId: string, jobs: readonly KeyedJob[], recent: RecentHolders): readonly KeyClaim[] {
   const claims = new Map<string, KeyClaim & { readonly jobs: KeyedJob[] }>();
   for (const job of jobs) {
     const claim = claims.get(job.dedupeKey);
@@ -123,12 +133,15 @@ function groupByKey(tenantId: string, jobs: readonly KeyedJob[]): readonly KeyCl
       claim.jobs.push(job);
       continue;
     }
+    const stream = dedupeKeyStream(tenantId, dedupeKeyHash(job.dedupeKey));
+    const holder = recent.get(stream);
     claims.set(job.dedupeKey, {
-      stream: dedupeKeyStream(tenantId, dedupeKeyHash(job.dedupeKey)),
+      stream,
       jobs: [job],
       first: job,
-      known: { state: dedupeKeyDecider.initial(), revision: NO_STREAM },
-      holder: job.jobId,
+      known: holder === undefined ? NEVER_TAKEN : undefined,
+      guessed: holder !== undefined,
+      holder: holder ?? job.jobId,
       finished: undefined,
       taken: false,
     });

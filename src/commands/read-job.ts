@@ -22,7 +22,9 @@ export function createReadJob({ log }: { readonly log: EventLog }): ReadJob {
 
   return async (tenantId, jobId, at = {}) => {
     if (!isJobId(jobId)) return undefined;
-    const events = upTo(await log.readStream(jobStream(tenantId, jobId)), at);
+    const stream = jobStream(tenantId, jobId);
+    const streams = await log.readStreams([stream]);
+    const events = upTo(streams.get(stream) ?? [], at);
     return events && snapshotOf(tenantId, jobId, handler.fold(events));
   };
 }

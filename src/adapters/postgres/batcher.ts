@@ -6,15 +6,15 @@ export interface BatcherSettings<Item, Result> {
   readonly maxAtOnce: number;
   /** Items that may wait; more are turned away with LogOverloadedError. */
   readonly maxWaiting: number;
-  /** Items with the same key are never in one batch, nor in two that run at the same time. */
-  keyOf(item: Item): string;
+  /** Items with the same key are never in one batch, nor in two that run at the same time. Absent: any go together. */
+  keyOf?(item: Item): string;
   /** Results in the order of the items. */
   run(items: readonly Item[]): Promise<readonly Result[]>;
 }
 
 interface Waiting<Item, Result> {
   readonly item: Item;
-  readonly key: string;
+  readonly key: string | undefined;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -35,7 +35,7 @@ export class Batcher<Item, Result> {
     if (this.#waiting.length >= this.#settings.maxWaiting)
       return Promise.reject(new LogOverloadedError(1_000));
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    this.#waiting.push({ item, key: this.#settings.keyOf(item), resolve, reject });
+    this.#waiting.push({ item, key: this.#settings.keyOf?.(item), resolve, reject });
     if (!this.#scheduled) {
       this.#scheduled = true;
       setImmediate(() => {
@@ -59,10 +59,14 @@ export class Batcher<Item, Result> {
     const batch: Waiting<Item, Result>[] = [];
     const left: Waiting<Item, Result>[] = [];
     for (const waiting of this.#waiting) {
-      if (batch.length < this.#settings.maxBatch && !this.#runningKeys.has(waiting.key)) {
-        this.#runningKeys.add(waiting.key);
-        batch.push(waiting);
-      } else left.push(waiting);
+      const { key } = waiting;
+      const blocked = key !== undefined && this.#runningKeys.has(key);
+      if (blocked || batch.length === this.#settings.maxBatch) {
+        left.push(waiting);
+        continue;
+      }
+      if (key !== undefined) this.#runningKeys.add(key);
+      batch.push(waiting);
     }
     this.#waiting = left;
     return batch;
@@ -77,7 +81,7 @@ export class Batcher<Item, Result> {
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }
-    for (const { key } of batch) this.#runningKeys.delete(key);
+    for (const { key } of batch) if (key !== undefined) this.#runningKeys.delete(key);
     this.#running -= 1;
     this.#start();
   }

@@ -1,11 +1,16 @@
 import type pg from 'pg';
 import type { LogFilter, LogPage, Position, ReadStreamOptions, StoredEvent } from '../../commands/ports.ts';
+import { Batcher } from './batcher.ts';
 import type { HighWater } from './log-high-water.ts';
 import { asText, LOG_COLUMNS, LOG_COLUMNS_WITHOUT_CONTENT, type LogRow, toEvents } from './log-row.ts';
 
 /** Positions a filtered page may cover: matches may be rare, and a page must still come back soon. */
 const WIDEST_FILTERED_PAGE = 50_000n;
 const MOST_STREAMS = 1_000;
+/** Reads of few streams that come together share a round trip: its cost is nearly all of theirs. */
+const FEW_STREAMS = 16;
+const READS_AT_ONCE = 3;
+const MOST_WAITING_READS = 20_000;
 const LARGEST_INT = 2_147_483_647;
 
 /** Reads the events table. Every query is planned anew, for the table as it is now; none may scan it whole. */
@@ -13,6 +18,12 @@ export class LogReader {
   readonly #pool: pg.Pool;
   readonly #highWater: HighWater;
   readonly #timeoutMs: number;
+  readonly #smallReads = new Batcher<readonly string[], ReadonlyMap<string, readonly StoredEvent[]>>({
+    maxBatch: Math.floor(MOST_STREAMS / FEW_STREAMS),
+    maxAtOnce: READS_AT_ONCE,
+    maxWaiting: MOST_WAITING_READS,
+    run: (reads) => this.#readTogether(reads),
+  });
 
   constructor(pool: pg.Pool, highWater: HighWater, timeoutMs: number) {
     this.#pool = pool;
@@ -29,14 +40,8 @@ export class LogReader {
 
   async readStreams(streams: readonly string[]): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
     if (streams.length > MOST_STREAMS) throw new RangeError(`at most ${MOST_STREAMS} streams in one read`);
-    const found = new Map<string, StoredEvent[]>();
-    if (streams.length === 0) return found;
-    for (const event of toEvents(await this.#rows(STREAMS, [streams]))) {
-      const events = found.get(event.stream);
-      if (events) events.push(event);
-      else found.set(event.stream, [event]);
-    }
-    return found;
+    if (streams.length === 0) return new Map();
+    return streams.length <= FEW_STREAMS ? this.#smallReads.add(streams) : this.#readStreams(streams);
   }
 
   async readLog(after: Position, limit: number, filter: LogFilter = {}): Promise<LogPage> {
@@ -70,6 +75,30 @@ export class LogReader {
 
   async truncate(stream: string, beforeRevision: number): Promise<void> {
     await this.#rows(TRUNCATE, [stream, Math.min(beforeRevision, LARGEST_INT)]);
+  }
+
+  async #readTogether(
+    reads: readonly (readonly string[])[],
+  ): Promise<readonly ReadonlyMap<string, readonly StoredEvent[]>[]> {
+    const all = await this.#readStreams([...new Set(reads.flat())]);
+    return reads.map((streams) => {
+      const found = new Map<string, readonly StoredEvent[]>();
+      for (const stream of streams) {
+        const events = all.get(stream);
+        if (events) found.set(stream, events);
+      }
+      return found;
+    });
+  }
+
+  async #readStreams(streams: readonly string[]): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
+    const found = new Map<string, StoredEvent[]>();
+    for (const event of toEvents(await this.#rows(STREAMS, [streams]))) {
+      const events = found.get(event.stream);
+      if (events) events.push(event);
+      else found.set(event.stream, [event]);
+    }
+    return found;
   }
 
   async #rows(text: string, values: unknown[]): Promise<LogRow[]> {
