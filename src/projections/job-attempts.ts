@@ -62,8 +62,8 @@ export const jobAttemptsProjection: Projection = {
     const { attempts, lateEndings } = foldAttempts(events);
     const physical = table('job_attempts');
     if (lateEndings.length > 0) {
-      // Unnamed on purpose, see updateJobs.
       await client.query({
+        name: `end ${physical}`,
         text: endSql(physical),
         values: [
           lines(lateEndings, ({ tenantId }) => tenantId),

@@ -44,8 +44,8 @@ export async function updateJobs(
   { client, table }: ProjectionWrite,
 ): Promise<readonly JobMoves[]> {
   const jobs = table('jobs');
-  // Unnamed on purpose: planned for the size that the table has now. A plan kept from when it was small reads all of it.
   const { rows } = await client.query<JobMoves>({
+    name: `update ${jobs}`,
     text: updateSql(jobs),
     values: [
       lines(changes, (change) => change.tenantId),

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { DecodedEvent } from '../../src/commands/decoded-event.ts';
+import { APPLY_SETTINGS } from '../../src/projections/apply-batch.ts';
 import { type Generation, liveGeneration, writeTo } from '../../src/projections/generations.ts';
 import { inTransaction } from '../../src/projections/in-transaction.ts';
 import { prepareProjections } from '../../src/projections/prepare.ts';
@@ -27,7 +28,9 @@ export class Projected {
 
   async apply(events: readonly DecodedEvent[]): Promise<void> {
     for (const [projection, generation] of this.#live) {
-      await inTransaction(this.#pool, (client) => projection.apply(events, writeTo(client, generation)));
+      await inTransaction(this.#pool, (client) => projection.apply(events, writeTo(client, generation)), {
+        settings: APPLY_SETTINGS,
+      });
     }
   }
 }
