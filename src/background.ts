@@ -53,6 +53,7 @@ function timerTasks({
   pool,
   stagedJobsRelay,
   projectionEnvironment,
+  operations,
 }: Parts): BackgroundTask[] {
   const deps = { ...dispatch, wake: () => dispatcher.wake() };
   const led = (name: string, task: BackgroundTask['task']): BackgroundTask => ({
@@ -63,6 +64,7 @@ function timerTasks({
     led('timers', fireTimers(deps)),
     led('leases', expireLeases(deps)),
     { name: 'staged_jobs', task: (signal) => stagedJobsRelay.run(signal) },
+    { name: 'operations', task: (signal) => operations.run(signal) },
     { name: 'idempotency_keys', task: createIdempotencySweeper(pool) },
   ];
 }

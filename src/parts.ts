@@ -1,7 +1,10 @@
 import { hostname } from 'node:os';
 import type pg from 'pg';
+import { BulkOperations } from './adapters/http/bulk-operations.ts';
+import type { OperationStore } from './adapters/http/operation-store.ts';
 import { createPostgresEventLog, type PostgresEventLog } from './adapters/postgres/event-log.ts';
 import { createLead } from './adapters/postgres/leadership.ts';
+import { createOperationStore } from './adapters/postgres/operations.ts';
 import { createPool } from './adapters/postgres/pool.ts';
 import { createQueries } from './adapters/postgres/queries/queries.ts';
 import { postgresReadyQueue } from './adapters/postgres/ready-queue.ts';
@@ -67,6 +70,8 @@ export interface Parts {
   readonly useCases: UseCases;
   readonly queries: Queries;
   readonly readJob: ReadJob;
+  readonly operations: BulkOperations;
+  readonly operationStore: OperationStore;
   readonly projections: readonly Projection[];
   readonly projectionEnvironment: ProjectionEnvironment;
   readonly freshness: Freshness;
@@ -120,6 +125,9 @@ export function createParts(options: PartsOptions): Parts {
     metrics,
   };
 
+  const useCases = createUseCases(pool, dispatch, dispatcher, options);
+  const queries = createQueries({ pool, clock });
+  const operationStore = createOperationStore(pool);
   return {
     pool,
     log,
@@ -137,8 +145,10 @@ export function createParts(options: PartsOptions): Parts {
       logger,
       metrics,
     }),
-    useCases: createUseCases(pool, dispatch, dispatcher, options),
-    queries: createQueries({ pool, clock }),
+    useCases,
+    queries,
+    operations: new BulkOperations({ store: operationStore, queries, useCases, ids, logger }),
+    operationStore,
     readJob: createReadJob({ log }),
     projections,
     projectionEnvironment,

@@ -96,6 +96,15 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
       finish: async () => undefined,
       abandon: async () => undefined,
     },
+    operations: {
+      start: async () => Promise.reject(new Error('the test gives no operations')),
+      preview: async () => ({ matched: 0, more: false, sample: [] }),
+    },
+    operationStore: {
+      get: async () => undefined,
+      list: async () => ({ rows: [], nextCursor: null, prevCursor: null }),
+      abort: async () => false,
+    },
     logger: noLogger,
     metrics: noMetrics,
     metricsText: async () => '',

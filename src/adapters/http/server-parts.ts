@@ -11,6 +11,8 @@ import type { ProjectionFreshness } from '../../projections/freshness.ts';
 import type { Queries } from '../../projections/queries.ts';
 import type { RebuildReport, RebuildRequest } from '../../projections/rebuild.ts';
 import type { RebuildProgress } from '../../projections/rebuild-progress.ts';
+import type { BulkOperations } from './bulk-operations.ts';
+import type { OperationStore } from './operation-store.ts';
 import type { Credentials } from './principal.ts';
 
 /** A Fastify instance whose routes are typed by their zod schemas. */
@@ -92,6 +94,8 @@ export interface ServerParts {
   readonly workers: Pick<ReadyQueue, 'directWorker' | 'listWorkers'>;
   readonly credentials: Credentials;
   readonly idempotency: IdempotencyStore;
+  readonly operations: Pick<BulkOperations, 'start' | 'preview'>;
+  readonly operationStore: Pick<OperationStore, 'get' | 'list' | 'abort'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;

@@ -15,6 +15,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { enqueueRoutes } from './routes/enqueue.ts';
 import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { operationRoutes } from './routes/operations.ts';
 import { projectionRoutes } from './routes/projections.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { serviceRoutes } from './routes/service.ts';
@@ -69,6 +70,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     eventRoutes(api, parts, streams);
     statsRoutes(api, parts);
     workerRoutes(api, parts);
+    operationRoutes(api, parts);
   });
   return app;
 }

@@ -27,7 +27,13 @@ const filter = z
   })
   .refine((value) => Object.keys(value).length > 0, 'give at least one condition');
 
-/** POST /v1/operations: one action on many jobs, by filter or by ids; dryRun only counts and shows a sample. */
+const DEAD_LETTER_CONDITIONS: readonly string[] = ['type', 'queue', 'fingerprint'];
+
+/**
+ * POST /v1/operations: one action on many jobs, by filter or by ids. Jobs enqueued later are left alone. Without a
+ * status, cancel takes all that are unfinished and retry those that wait for their next attempt; replay and purge only
+ * ever take dead letters. dryRun only counts and shows a sample.
+ */
 export const startOperationRequest = z
   .strictObject({
     action: z.enum(['cancel', 'retry', 'replay', 'purge']),
@@ -41,6 +47,13 @@ export const startOperationRequest = z
     error: 'purge needs a reason',
     path: ['reason'],
   })
+  .refine(
+    ({ action, filter: by = {} }) =>
+      action === 'cancel' ||
+      action === 'retry' ||
+      Object.keys(by).every((name) => DEAD_LETTER_CONDITIONS.includes(name)),
+    { error: 'dead letters are found by type, queue and fingerprint', path: ['filter'] },
+  )
   .meta({
     id: 'StartOperation',
     examples: [
