@@ -212,3 +212,13 @@ test('a key that is used a thousand times keeps a short stream', async () => {
   expect(events.at(-1)?.revision).toBe(299);
   expect(events.length).toBeLessThanOrEqual(64);
 });
+
+test('a tenant id that would reach into the streams of another is refused', async () => {
+  const { enqueueJobs, jobsInLog } = setUp();
+  for (const tenantId of ['a.b', '', 'a\0', 'x'.repeat(65)]) {
+    await expect(enqueueJobs(caller(tenantId), [jobRequest()])).rejects.toMatchObject({
+      code: 'invalid_tenant',
+    });
+  }
+  expect(await jobsInLog()).toHaveLength(0);
+});

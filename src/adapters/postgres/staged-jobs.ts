@@ -4,6 +4,7 @@ import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_JOBS_PER_CALL, refusalOf } from '../../c
 import { assertWellFormed } from '../../commands/job-request.ts';
 import type { Clock, Ids } from '../../commands/ports.ts';
 import type { StagedBatch, StagingArea } from '../../commands/staged-jobs.ts';
+import { assertTenantId } from '../../commands/tenant-id.ts';
 import type { EnqueueRequest, Refused } from '../../commands/use-cases.ts';
 
 /** How long the relay leaves a batch to the process that put it down and enqueues it itself. */
@@ -34,7 +35,7 @@ export type StageJobs = (
  * Enqueues inside a transaction of the caller: rolled back with it, in the log soon after it has committed, each job
  * once. Works with any search_path; takes no lock that others wait for, however long the transaction lasts. Results in
  * the order of the requests; when one is refused, nothing is put down. A dedupeKey is looked at after the commit: a job
- * whose key is taken by then is not created. Throws InvalidJobError.
+ * whose key is taken by then is not created. Throws InvalidJobError and InvalidTenantError.
  */
 export function createStageJobs(deps: {
   readonly clock: Clock;
@@ -46,6 +47,7 @@ export function createStageJobs(deps: {
   return async (client, context, requests) => {
     if (requests.length > MAX_JOBS_PER_CALL)
       throw new RangeError(`at most ${MAX_JOBS_PER_CALL} jobs in a call`);
+    assertTenantId(context.tenantId);
     const now = clock.now();
     const refusals = requests.map((request, index) => {
       assertWellFormed(request, index);
