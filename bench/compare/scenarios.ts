@@ -56,6 +56,8 @@ const endToEnd: Scenario = async (system, jobs) => {
   });
   await system.settled();
   const workSeconds = seconds(workBegan);
+  await system.readModelsCurrent?.();
+  const allSeconds = bulkSeconds + seconds(workBegan);
   const wrong = runs.filter((count) => count !== 1).length;
   if (wrong > 0) throw new Error(`${system.name}: ${wrong} jobs did not run exactly once`);
   return {
@@ -63,6 +65,7 @@ const endToEnd: Scenario = async (system, jobs) => {
     bulkPerSecond: jobs / bulkSeconds,
     workPerSecond: jobs / workSeconds,
     endToEndPerSecond: jobs / (bulkSeconds + workSeconds),
+    ...(system.readModelsCurrent ? { withReadModelsPerSecond: jobs / allSeconds } : {}),
   };
 };
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded.ts';
+import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded-postgres.ts';
 
 export interface Server {
   readonly url: string;
@@ -20,7 +20,7 @@ export async function startPostgres(): Promise<Server> {
   const postgres = await startEmbeddedPostgres({ dataDir });
   return {
     url: postgres.url,
-    cpuUs: () => treeCpuUs(postgres.pid),
+    cpuUs: () => treeCpuUs(postgres.pid()),
     async stop() {
       await postgres.stop();
       await rm(dataDir, { recursive: true, force: true });
@@ -70,7 +70,7 @@ function freePort(): Promise<number> {
 }
 
 /** Clock ticks are 10 ms on Linux. Children that have ended are counted by their parent. */
-function treeCpuUs(root: number): number {
+export function treeCpuUs(root: number): number {
   let ticks = 0;
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;

@@ -18,4 +18,6 @@ export interface System {
   work(onJob: (n: number) => void, tuning: 'throughput' | 'pickup'): Promise<void>;
   /** Resolves when everything that was executed is also durably finished. */
   settled(): Promise<void>;
+  /** Resolves when everything that can be queried shows what was executed, where that is not the same moment. */
+  readModelsCurrent?(): Promise<void>;
 }
