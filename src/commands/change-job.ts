@@ -7,6 +7,7 @@ import { isJobId } from './job-id.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES, refusalOf } from './job-limits.ts';
 import { metadataFor } from './metadata-for.ts';
 import type { Clock, EventLog, Ids } from './ports.ts';
+import { assertTenantId } from './tenant-id.ts';
 import type { JobChanged, OnRevision, Refused } from './use-cases.ts';
 
 export interface ChangeJobDeps {
@@ -34,6 +35,7 @@ export function createChangeJob(deps: ChangeJobDeps): ChangeJob {
   const handler = createJobHandler(log);
 
   return async (context, jobId, request, commandAt) => {
+    assertTenantId(context.tenantId);
     if (!isJobId(jobId)) return NOT_FOUND;
     const now = clock.now();
     const unfit = refusalOf(request, now, maxPayloadBytes);

@@ -7,6 +7,7 @@ import { Handler } from './handle.ts';
 import { metadataFor } from './metadata-for.ts';
 import type { Clock, EventLog, Ids, Position } from './ports.ts';
 import { queueCodec } from './queue-codec.ts';
+import { assertTenantId } from './tenant-id.ts';
 
 export interface ChangeQueueDeps {
   readonly log: EventLog;
@@ -25,6 +26,7 @@ export function createChangeQueue({ log, clock, ids }: ChangeQueueDeps): ChangeQ
   const handler = new Handler(log, queueDecider, queueCodec);
 
   return async (context, queue, commandAt) => {
+    assertTenantId(context.tenantId);
     const now = clock.now();
     const stream = queueStream(context.tenantId, queue);
     const metadata = metadataFor(context, now, ids.next());

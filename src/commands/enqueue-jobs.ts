@@ -11,6 +11,7 @@ import { metadataFor } from './metadata-for.ts';
 import { type Clock, type EventLog, type Ids, LogOverloadedError, LogUnavailableError } from './ports.ts';
 import type { StagedBatch, StagingArea } from './staged-jobs.ts';
 import { type Metrics, noMetrics } from './telemetry.ts';
+import { assertTenantId } from './tenant-id.ts';
 import type { EnqueueRequest, EnqueueResult, Refused, UseCases } from './use-cases.ts';
 
 export interface EnqueueDeps {
@@ -25,7 +26,7 @@ export interface EnqueueDeps {
 }
 
 /**
- * Durable once it resolves. Throws InvalidJobError for requests that no edge should let through, ContendedError,
+ * Durable once it resolves. Throws InvalidJobError and InvalidTenantError for what no edge should let through, ContendedError,
  * LogOverloadedError and LogUnavailableError.
  */
 export function createEnqueueJobs(deps: EnqueueDeps): UseCases['enqueueJobs'] {
@@ -35,6 +36,7 @@ export function createEnqueueJobs(deps: EnqueueDeps): UseCases['enqueueJobs'] {
   return async (context, requests, { atomic = false, commandId } = {}) => {
     if (requests.length > MAX_JOBS_PER_CALL)
       throw new RangeError(`at most ${MAX_JOBS_PER_CALL} jobs in a call`);
+    assertTenantId(context.tenantId);
     const now = clock.now();
     const results: EnqueueResult[] = new Array(requests.length);
     const jobs: Addressed[] = [];
