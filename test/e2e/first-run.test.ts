@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
@@ -6,11 +6,11 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { processIdentity } from '../../src/adapters/process/process-identity.ts';
 import { npmStart, type ReadyLine } from '../support/npm-start.ts';
+import { mayRunAsNobody, NOBODY } from '../support/ordinary-user.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const run = promisify(execFile);
-const NOBODY = { uid: 65534, gid: 65534 };
 
 describe('npm start', () => {
   it('gives a service whose example works when pasted, and that keeps its data over a restart', async () => {
@@ -148,8 +148,7 @@ describe('npm start', () => {
     );
   });
 
-  // An ordinary user can run it only where it may read the project; root alone can become one.
-  if (process.getuid?.() === 0 && mayReadProject(NOBODY)) {
+  if (mayRunAsNobody()) {
     it('works for an ordinary user', async () => {
       await using place = await tempFolder();
       await chmod(place.path, 0o777);
@@ -215,9 +214,4 @@ function complaint(output: string): string {
   const lines = output.split('\n').filter((line) => line.startsWith('eventzr-jobs: '));
   expect(lines).toHaveLength(1);
   return (lines[0] ?? '').replace('eventzr-jobs: ', '');
-}
-
-function mayReadProject(ids: { readonly uid: number; readonly gid: number }): boolean {
-  const file = new URL('../../package.json', import.meta.url).pathname;
-  return spawnSync('test', ['-r', file], ids).status === 0;
 }
