@@ -28,11 +28,17 @@ export type IdempotencyDecision =
 
 /**
  * Remembers requests by tenant and key for 24 hours. An execution that neither finishes nor is abandoned within a minute
- * may be taken over: its process has died.
+ * may be taken over: its process has died. A repeatable one is taken over after two seconds: executing it twice at once
+ * has the same effect, and a caller whose server was killed need not wait.
  */
 export interface IdempotencyStore {
   /** `fingerprint` stands for everything that makes the request what it is: method, path, body. At most 200 characters. */
-  begin(tenantId: string, key: string, fingerprint: string): Promise<IdempotencyDecision>;
+  begin(
+    tenantId: string,
+    key: string,
+    fingerprint: string,
+    options?: { readonly repeatable?: boolean },
+  ): Promise<IdempotencyDecision>;
   /** Keeps the answer. Not waiting for it is safe: until it is kept, a repeat is executed again, to the same effect. */
   finish(execution: IdempotentExecution, response: KeptResponse): Promise<void>;
   /** The request failed in a way that a repeat may mend: the next one executes at once, with the same seed. */

@@ -126,6 +126,18 @@ test('executing again after a crash between the append and the answer creates no
   expect(await impatient.begin('crash', 'k', 'f')).toMatchObject({ kind: 'replay', body: answer.body });
 });
 
+test('a repeatable execution that died keeps its caller waiting for a moment only', async () => {
+  const patient = createIdempotencyStore({ pool, ids, takeOverRepeatableMs: 100 });
+  const repeatable = { repeatable: true };
+  const died = executing(await patient.begin('moment', 'k', 'f', repeatable));
+  expect(await patient.begin('moment', 'k', 'f', repeatable)).toEqual({ kind: 'in_progress' });
+  const again = await waitUntil('it is taken over', async () => {
+    const decision = await patient.begin('moment', 'k', 'f', repeatable);
+    return decision.kind === 'execute' && decision;
+  });
+  expect(again.seed).toBe(died.seed);
+});
+
 test('an execution of another request is not taken over', async () => {
   const impatient = createIdempotencyStore({ pool, ids, takeOverMs: 0 });
   await impatient.begin('other', 'k', 'f');

@@ -31,7 +31,8 @@ export function registerIdempotency(app: FastifyInstance, store: IdempotencyStor
   app.addHook('preHandler', async (request, reply) => {
     const key = keyOf(request);
     if (key === undefined) return;
-    const decision = await store.begin(tenantOf(request), key, fingerprintOf(request));
+    const repeatable = request.routeOptions.config.idempotent === 'repeatable';
+    const decision = await store.begin(tenantOf(request), key, fingerprintOf(request), { repeatable });
     switch (decision.kind) {
       case 'execute':
         request.execution = decision;

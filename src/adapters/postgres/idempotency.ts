@@ -15,6 +15,8 @@ export interface IdempotencySettings {
   readonly keepMs?: number | undefined;
   /** How long an unfinished execution is left alone. Default one minute. */
   readonly takeOverMs?: number | undefined;
+  /** The same for repeatable requests, where impatience does no harm. Default two seconds. */
+  readonly takeOverRepeatableMs?: number | undefined;
 }
 
 const DAY_MS = 86_400_000;
@@ -29,13 +31,13 @@ const MAX_WAITING = 10_000;
  * database's.
  */
 export function createIdempotencyStore(settings: IdempotencySettings): IdempotencyStore {
-  const { pool, ids, keepMs = DAY_MS, takeOverMs = 60_000 } = settings;
+  const { pool, ids, keepMs = DAY_MS, takeOverMs = 60_000, takeOverRepeatableMs = 2_000 } = settings;
   const limits = { maxBatch: MAX_BATCH, maxAtOnce: MAX_AT_ONCE, maxWaiting: MAX_WAITING };
   const beginning = new Batcher<Asked, IdempotencyDecision>({
     ...limits,
     // A statement can't touch a row twice: the second of two equal requests waits for the next batch.
     keyOf: ({ tenantId, key }) => `${tenantId}.${key}`,
-    run: (asked) => begin(pool, asked, keepMs, takeOverMs),
+    run: (asked) => begin(pool, asked, keepMs),
   });
   const finishing = new Batcher<Ended, void>({
     ...limits,
@@ -43,8 +45,15 @@ export function createIdempotencyStore(settings: IdempotencySettings): Idempoten
     run: (ended) => finish(pool, ended),
   });
   return {
-    begin: (tenantId, key, fingerprint) =>
-      beginning.add({ tenantId, key, fingerprint, seed: ids.next(), owner: ids.next() }),
+    begin: (tenantId, key, fingerprint, { repeatable = false } = {}) =>
+      beginning.add({
+        tenantId,
+        key,
+        fingerprint,
+        seed: ids.next(),
+        owner: ids.next(),
+        takeOverMs: repeatable ? takeOverRepeatableMs : takeOverMs,
+      }),
     finish: (execution, response) => finishing.add({ execution, response }),
     abandon: (execution) => finishing.add({ execution, response: undefined }),
   };
@@ -56,6 +65,7 @@ interface Asked {
   readonly fingerprint: string;
   readonly seed: string;
   readonly owner: string;
+  readonly takeOverMs: number;
 }
 
 interface Ended {
@@ -67,7 +77,6 @@ async function begin(
   pool: pg.Pool,
   asked: readonly Asked[],
   keepMs: number,
-  takeOverMs: number,
 ): Promise<readonly IdempotencyDecision[]> {
   const tenants = asked.map(({ tenantId }) => tenantId);
   const keys = asked.map(({ key }) => key);
@@ -81,7 +90,7 @@ async function begin(
       asked.map(({ seed }) => seed),
       asked.map(({ owner }) => owner),
       keepMs,
-      takeOverMs,
+      asked.map(({ takeOverMs }) => takeOverMs),
     ],
   });
   const seeds = new Map(taken.map(({ place, seed }) => [Number(place), seed]));
@@ -138,14 +147,14 @@ async function finish(pool: pg.Pool, ended: readonly Ended[]): Promise<readonly 
 // An expired row starts over, with a new seed; one that was taken over keeps the seed.
 const TAKE = `
 with asked as materialized (
-  select tenant_id, key, fingerprint, seed, owner, place
-  from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::uuid[])
-    with ordinality as a (tenant_id, key, fingerprint, seed, owner, place)
+  select tenant_id, key, fingerprint, seed, owner, take_over_ms, place
+  from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $7::int[])
+    with ordinality as a (tenant_id, key, fingerprint, seed, owner, take_over_ms, place)
 ), taken as (
   insert into eventzr.idempotency_keys as kept (tenant_id, key, fingerprint, seed, owner, take_over_at, expires_at)
   select
     tenant_id, key, fingerprint, seed, owner,
-    clock_timestamp() + $7 * interval '1 millisecond',
+    clock_timestamp() + take_over_ms * interval '1 millisecond',
     clock_timestamp() + $6 * interval '1 millisecond'
   from asked
   order by tenant_id, key

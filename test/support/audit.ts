@@ -1,0 +1,122 @@
+import type pg from 'pg';
+import { jobStream } from '../../src/domain/job/stream.ts';
+import { createParts } from '../../src/parts.ts';
+import { differenceCount } from '../../src/projections/compare-tables.ts';
+import { verify } from '../../src/projections/verify.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** What the log says of one tenant's jobs. */
+export interface LogAudit {
+  /** Jobs that were accepted and are not in the log. */
+  readonly missing: readonly string[];
+  /** Jobs in the log that nobody was told of. */
+  readonly unaccounted: readonly string[];
+  /** Jobs that did not complete exactly once. */
+  readonly notCompletedOnce: readonly string[];
+}
+
+/** Holds what callers were told against what the log has. */
+export async function auditLog(pool: pg.Pool, tenant: string, accepted: Iterable<string>): Promise<LogAudit> {
+  const { rows } = await pool.query<{ stream: string; enqueued: number; completed: number }>(COUNT_EVENTS, [
+    jobStream(tenant, ''),
+  ]);
+  const told = new Set([...accepted].map((id) => jobStream(tenant, id)));
+  const written = new Set(rows.map(({ stream }) => stream));
+  return {
+    missing: [...told].filter((stream) => !written.has(stream)),
+    unaccounted: [...written].filter((stream) => !told.has(stream)),
+    notCompletedOnce: rows
+      .filter(({ enqueued, completed }) => enqueued !== 1 || completed !== 1)
+      .map(({ stream, enqueued, completed }) => `${stream}: ${enqueued} enqueued, ${completed} completed`),
+  };
+}
+
+export const ALL_RIGHT: LogAudit = { missing: [], unaccounted: [], notCompletedOnce: [] };
+
+/** Waits until no job is left to do, and every table of the dispatch is empty. */
+export async function allDone(pool: pg.Pool, { timeoutMs = 60_000 } = {}): Promise<void> {
+  let last = '';
+  try {
+    await waitUntil(
+      'everything is done',
+      async () => {
+        const { rows } = await pool
+          .query<{ left_over: string | null }>(LEFT_OVER)
+          .catch(() => ({ rows: [] }));
+        last = rows[0] ? (rows[0].left_over ?? '') : 'no answer';
+        return last === '';
+      },
+      { timeoutMs, everyMs: 100 },
+    );
+  } catch (error) {
+    throw new Error(`left over: ${last}`, { cause: error });
+  }
+}
+
+/** Folds the log and compares every row of every read model. Answers the differing ones; waits for none. */
+export async function verifyAll(databaseUrl: string): Promise<Readonly<Record<string, unknown>>> {
+  const parts = createParts({ databaseUrl });
+  const { projectionEnvironment: environment, projections } = parts;
+  const found: Record<string, unknown> = {};
+  try {
+    for (const projection of projections) {
+      if (projection.repair) continue;
+      const { signal } = new AbortController();
+      const { tables } = await verify({ environment, projection, signal });
+      const wrong = tables.filter((table) => differenceCount([table]) > 0);
+      if (wrong.length > 0) found[projection.name] = wrong;
+    }
+  } finally {
+    await parts.close();
+  }
+  return found;
+}
+
+/** The maintained counts of every queue, and the same counted from the jobs. */
+export async function queueCounts(
+  pool: pg.Pool,
+): Promise<{ readonly maintained: unknown; readonly counted: unknown }> {
+  const { rows: maintained } = await pool.query(MAINTAINED);
+  const { rows: counted } = await pool.query(COUNTED);
+  return { maintained, counted };
+}
+
+const COUNT_EVENTS = `
+select
+  stream,
+  count(*) filter (where type = 'JobEnqueued')::int as enqueued,
+  count(*) filter (where type = 'JobCompleted')::int as completed
+from eventzr.events
+where stream ^@ $1
+group by stream`;
+
+const LEFT_OVER = `
+select string_agg(amount || ' ' || place, ', ') as left_over
+from (
+  select 'ready' as place, count(*) as amount from eventzr.ready_jobs
+  union all
+  select 'leased', count(*) from eventzr.leases
+  union all
+  select 'timers', count(*) from eventzr.timers
+  union all
+  select status, count(*) from eventzr.jobs
+  where status in ('scheduled', 'queued', 'running', 'retrying')
+  group by status
+) as places
+where amount > 0`;
+
+const MAINTAINED = `
+select tenant_id, queue, status, jobs::int
+from eventzr.queue_counts as c
+cross join lateral (values
+  ('scheduled', c.scheduled), ('queued', c.queued), ('running', c.running), ('retrying', c.retrying),
+  ('completed', c.completed), ('cancelled', c.cancelled), ('dead_lettered', c.dead_lettered), ('purged', c.purged)
+) as counts (status, jobs)
+where jobs <> 0
+order by tenant_id, queue, status`;
+
+const COUNTED = `
+select tenant_id, queue, status, count(*)::int as jobs
+from eventzr.jobs
+group by tenant_id, queue, status
+order by tenant_id, queue, status`;
