@@ -3,6 +3,8 @@ import type { Known } from './handle.ts';
 
 /** What a state takes besides its payload and result, roughly. */
 const BASE_BYTES = 600;
+/** Of the states that are there when the room is used up. */
+const KEPT_SHARE = 0.95;
 
 /**
  * The states of the jobs used last, so that their streams need not be read again. Only a saving: whoever uses one proves
@@ -30,8 +32,18 @@ export class RecentStates {
     this.forget(stream);
     this.#states.set(stream, known);
     this.#bytes += bytesOf(known.state);
+    if (this.#isFull()) this.#forgetOldest();
+  }
+
+  #isFull(): boolean {
+    return this.#states.size > this.#maxEntries || this.#bytes > this.#maxBytes;
+  }
+
+  /** Apart from put, and some at a time: finding a Map's first entry means passing all that were deleted before it. */
+  #forgetOldest(): void {
+    const enough = this.#states.size * KEPT_SHARE;
     for (const oldest of this.#states.keys()) {
-      if (this.#states.size <= this.#maxEntries && this.#bytes <= this.#maxBytes) break;
+      if (!this.#isFull() && this.#states.size <= enough) break;
       this.forget(oldest);
     }
   }

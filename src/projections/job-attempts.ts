@@ -1,38 +1,17 @@
 import type { DecodedEvent } from '../commands/decoded-event.ts';
 import type { JobError, JobEvent } from '../domain/job/events.ts';
 import { LEASE_EXPIRED } from '../domain/job/service-errors.ts';
-import { JOB_STREAM_PREFIX } from '../domain/job/stream.ts';
 import { isJobEntry } from './job-change.ts';
 import { lineArray, lines, oneLine } from './line-columns.ts';
-import type { Projection, ProjectionTable } from './projection.ts';
+import type { ProjectionTable, ProjectionWrite } from './projection.ts';
 import type { AttemptRow } from './queries.ts';
 
-interface Ending {
-  readonly outcome: Exclude<AttemptRow['outcome'], 'running'>;
-  readonly endedAt: number;
-  readonly error?: JobError | undefined;
-}
-
-interface Attempt {
-  readonly tenantId: string;
-  readonly jobId: string;
-  readonly startRevision: number;
-  readonly attempt: number;
-  readonly workerId: string;
-  readonly startedAt: number;
-  ending?: Ending;
-}
-
-/** The end of an attempt that started before the batch: the one of the job that is still open. */
-interface LateEnding extends Ending {
-  readonly tenantId: string;
-  readonly jobId: string;
-  readonly revision: number;
-}
-
-const attemptsTable: ProjectionTable = {
+/**
+ * Attempts that ended in any way but completed. The one that runs or that completed stands in the job's own row, so that
+ * most jobs, done at the first attempt, need no second row.
+ */
+export const jobAttemptsTable: ProjectionTable = {
   name: 'job_attempts',
-  // Room on each page for the end of its attempts: without an index on what changes, they stay where they are.
   create: (table) => `
 create table ${table} (
   tenant_id text collate "C" not null,
@@ -40,98 +19,81 @@ create table ${table} (
   start_revision integer not null,
   attempt integer not null,
   started_at bigint not null,
-  ended_at bigint,
+  ended_at bigint not null,
   outcome text collate "C" not null,
   worker_id text not null,
   error text,
-  primary key (tenant_id, job_id, start_revision),
-  check ((outcome = 'running') = (ended_at is null))
-) with (fillfactor = 80)`,
+  primary key (tenant_id, job_id, start_revision)
+)`,
   indexes: () => [],
 };
 
-/** A row for each JobStarted; told apart by its revision, since an attempt that is given back keeps its number. */
-export const jobAttemptsProjection: Projection = {
-  name: 'job-attempts',
-  version: 1,
-  prefixes: [JOB_STREAM_PREFIX],
-  needsContent: false,
-  unlogged: false,
-  tables: [attemptsTable],
-  async apply(events, { client, table }) {
-    const { attempts, lateEndings } = foldAttempts(events);
-    const physical = table('job_attempts');
-    if (lateEndings.length > 0) {
-      await client.query({
-        name: `end ${physical}`,
-        text: endSql(physical),
-        values: [
-          lines(lateEndings, ({ tenantId }) => tenantId),
-          lines(lateEndings, ({ jobId }) => jobId),
-          lines(lateEndings, ({ revision }) => revision),
-          lines(lateEndings, ({ outcome }) => outcome),
-          lines(lateEndings, ({ endedAt }) => endedAt),
-          lines(lateEndings, ({ error }) => error && JSON.stringify(error)),
-        ],
-      });
-    }
-    if (attempts.length > 0) {
-      await client.query({
-        name: `insert ${physical}`,
-        text: insertSql(physical),
-        values: [
-          lines(attempts, ({ tenantId }) => tenantId),
-          lines(attempts, ({ jobId }) => jobId),
-          lines(attempts, ({ startRevision }) => startRevision),
-          lines(attempts, ({ attempt }) => attempt),
-          lines(attempts, ({ startedAt }) => startedAt),
-          lines(attempts, ({ ending }) => ending?.endedAt),
-          lines(attempts, ({ ending }) => ending?.outcome ?? 'running'),
-          lines(attempts, ({ workerId }) => oneLine(workerId)),
-          lines(attempts, ({ ending }) => ending?.error && JSON.stringify(ending.error)),
-        ],
-      });
-    }
-  },
-};
+interface Ending {
+  readonly outcome: Exclude<AttemptRow['outcome'], 'running' | 'completed'>;
+  readonly endedAt: number;
+  readonly error?: JobError | undefined;
+}
+
+interface Started {
+  readonly tenantId: string;
+  readonly jobId: string;
+  readonly startRevision: number;
+  readonly attempt: number;
+  readonly workerId: string;
+  readonly startedAt: number;
+}
+
+/** The end of an attempt that started before the batch: the one that the job's row says is running. */
+interface LateEnding extends Ending {
+  readonly tenantId: string;
+  readonly jobId: string;
+  readonly revision: number;
+}
+
+/** Must come before the jobs' rows change: they still hold the attempts that this batch ends. */
+export async function recordAttempts(events: readonly DecodedEvent[], write: ProjectionWrite): Promise<void> {
+  if (!events.some(({ event }) => ENDING.has(event.type))) return;
+  const { ended, lateEndings } = foldAttempts(events);
+  if (ended.length > 0) await insertEnded(ended, write);
+  if (lateEndings.length > 0) await insertLate(lateEndings, write);
+}
+
+const ENDING = new Set(['JobFailed', 'LeaseExpired', 'JobReleased', 'JobCancelled', 'JobDeadLettered']);
 
 interface Folded {
-  readonly attempts: readonly Attempt[];
+  readonly ended: readonly (Started & Ending)[];
   readonly lateEndings: readonly LateEnding[];
 }
 
 function foldAttempts(events: readonly DecodedEvent[]): Folded {
-  const attempts: Attempt[] = [];
+  const ended: (Started & Ending)[] = [];
   const lateEndings: LateEnding[] = [];
-  /** The job's attempt that may be open; null: none is. Absent: none that this batch knows of. */
-  const open = new Map<string, Attempt | null>();
+  /** The job's attempt that runs; null: none does. Absent: this batch does not know. */
+  const running = new Map<string, Started | null>();
   for (const entry of events) {
     if (!isJobEntry(entry)) continue;
     const { stream, tenantId, jobId, revision, event } = entry;
     const at = entry.metadata.occurredAt;
-    if (event.type === 'JobEnqueued') open.set(stream, null);
     if (event.type === 'JobStarted') {
       const { attempt, workerId } = event.data;
-      const started: Attempt = { tenantId, jobId, startRevision: revision, attempt, workerId, startedAt: at };
-      attempts.push(started);
-      open.set(stream, started);
-      continue;
+      running.set(stream, { tenantId, jobId, startRevision: revision, attempt, workerId, startedAt: at });
+    } else if (event.type === 'JobEnqueued' || event.type === 'JobCompleted') {
+      running.set(stream, null);
+    } else {
+      const ending = endOf(event, at);
+      if (ending === undefined) continue;
+      const started = running.get(stream);
+      if (started) ended.push({ ...started, ...ending });
+      else if (started === undefined) lateEndings.push({ tenantId, jobId, revision, ...ending });
+      running.set(stream, null);
     }
-    const ending = endOf(event, at);
-    if (ending === undefined) continue;
-    const running = open.get(stream);
-    if (running) running.ending = ending;
-    else if (running === undefined) lateEndings.push({ tenantId, jobId, revision, ...ending });
-    open.set(stream, null);
   }
-  return { attempts, lateEndings };
+  return { ended, lateEndings };
 }
 
 /** How the event ends the attempt that runs, if one does. */
 function endOf(event: JobEvent, endedAt: number): Ending | undefined {
   switch (event.type) {
-    case 'JobCompleted':
-      return { outcome: 'completed', endedAt };
     case 'JobFailed':
       return { outcome: 'failed', endedAt, error: event.data.error };
     case 'LeaseExpired':
@@ -147,8 +109,49 @@ function endOf(event: JobEvent, endedAt: number): Ending | undefined {
   }
 }
 
-const insertSql = (table: string) => `
-insert into ${table} as t (
+async function insertEnded(
+  ended: readonly (Started & Ending)[],
+  { client, table }: ProjectionWrite,
+): Promise<void> {
+  const attempts = table('job_attempts');
+  await client.query({
+    name: `insert ${attempts}`,
+    text: insertSql(attempts),
+    values: [
+      lines(ended, ({ tenantId }) => tenantId),
+      lines(ended, ({ jobId }) => jobId),
+      lines(ended, ({ startRevision }) => startRevision),
+      lines(ended, ({ attempt }) => attempt),
+      lines(ended, ({ startedAt }) => startedAt),
+      lines(ended, ({ endedAt }) => endedAt),
+      lines(ended, ({ outcome }) => outcome),
+      lines(ended, ({ workerId }) => oneLine(workerId)),
+      lines(ended, errorOf),
+    ],
+  });
+}
+
+async function insertLate(endings: readonly LateEnding[], { client, table }: ProjectionWrite): Promise<void> {
+  const attempts = table('job_attempts');
+  await client.query({
+    name: `insert late ${attempts}`,
+    text: insertLateSql(attempts, table('jobs')),
+    values: [
+      lines(endings, ({ tenantId }) => tenantId),
+      lines(endings, ({ jobId }) => jobId),
+      lines(endings, ({ revision }) => revision),
+      lines(endings, ({ endedAt }) => endedAt),
+      lines(endings, ({ outcome }) => outcome),
+      lines(endings, errorOf),
+    ],
+  });
+}
+
+/** Text, not jsonb: nothing looks inside, and not every text that a worker may send is valid there. */
+const errorOf = ({ error }: Ending) => error && JSON.stringify(error);
+
+const insertSql = (attempts: string) => `
+insert into ${attempts} (
   tenant_id, job_id, start_revision, attempt, started_at, ended_at, outcome, worker_id, error
 )
 select *
@@ -156,19 +159,19 @@ from unnest(
   ${lineArray(1)}, ${lineArray(2, 'uuid')}, ${lineArray(3, 'integer')}, ${lineArray(4, 'integer')},
   ${lineArray(5, 'bigint')}, ${lineArray(6, 'bigint')}, ${lineArray(7)}, ${lineArray(8)}, ${lineArray(9)}
 )
-on conflict (tenant_id, job_id, start_revision) do update
-set ended_at = excluded.ended_at, outcome = excluded.outcome, error = excluded.error
-where t.outcome = 'running'
-  and excluded.outcome <> 'running'`;
+on conflict (tenant_id, job_id, start_revision) do nothing`;
 
-const endSql = (table: string) => `
-update ${table} as t
-set ended_at = e.ended_at, outcome = e.outcome, error = e.error
+const insertLateSql = (attempts: string, jobs: string) => `
+insert into ${attempts} (
+  tenant_id, job_id, start_revision, attempt, started_at, ended_at, outcome, worker_id, error
+)
+select
+  j.tenant_id, j.job_id, j.start_revision, j.attempt, j.started_at, e.ended_at, e.outcome, j.worker_id, e.error
 from unnest(
-  ${lineArray(1)}, ${lineArray(2, 'uuid')}, ${lineArray(3, 'integer')}, ${lineArray(4)}, ${lineArray(5, 'bigint')},
+  ${lineArray(1)}, ${lineArray(2, 'uuid')}, ${lineArray(3, 'integer')}, ${lineArray(4, 'bigint')}, ${lineArray(5)},
   ${lineArray(6)}
-) as e (tenant_id, job_id, revision, outcome, ended_at, error)
-where t.tenant_id = e.tenant_id
-  and t.job_id = e.job_id
-  and t.start_revision < e.revision
-  and t.outcome = 'running'`;
+) as e (tenant_id, job_id, revision, ended_at, outcome, error)
+join ${jobs} as j on j.tenant_id = e.tenant_id and j.job_id = e.job_id
+where j.status = 'running'
+  and j.revision < e.revision
+on conflict (tenant_id, job_id, start_revision) do nothing`;

@@ -33,12 +33,13 @@ export async function insertJobs(
       lines(changes, (change) => change.updatedAt),
       lines(changes, errorOf),
       lines(changes, fingerprintOf),
+      lines(changes, (change) => change.startRevision),
     ],
   });
   return { inserted: rows.reduce((sum, row) => sum + row.jobs, 0), moves: rows };
 }
 
-/** Lays changes over rows that are behind them. */
+/** Lays changes over rows that are behind them. Nobody else writes these tables, so a row stays where it was found. */
 export async function updateJobs(
   changes: readonly JobChange[],
   { client, table }: ProjectionWrite,
@@ -64,6 +65,7 @@ export async function updateJobs(
       lines(changes, (change) => change.updatedAt),
       lines(changes, errorOf),
       lines(changes, fingerprintOf),
+      lines(changes, (change) => change.startRevision),
     ],
   });
   return rows;
@@ -81,20 +83,23 @@ const insertSql = (jobs: string) => `
 with inserted as (
   insert into ${jobs} (
     tenant_id, job_id, revision, type, queue, priority, status, attempt, spent_attempts, max_attempts, tags,
-    dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint
+    dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint,
+    start_revision
   )
   select
     tenant_id, job_id, revision, type, queue, priority, status, attempt, spent_attempts, max_attempts, tags::text[],
-    dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint
+    dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint,
+    start_revision
   from unnest(
     ${lineArray(1)}, ${lineArray(2, 'uuid')}, ${lineArray(3, 'integer')}, ${lineArray(4)}, ${lineArray(5)},
     ${lineArray(6, 'smallint')}, ${lineArray(7)}, ${lineArray(8, 'integer')}, ${lineArray(9, 'integer')},
     ${lineArray(10, 'integer')}, $11::text[], $12::text[], ${lineArray(13)}, ${lineArray(14, 'bigint')},
     ${lineArray(15, 'bigint')}, ${lineArray(16, 'bigint')}, ${lineArray(17, 'bigint')}, ${lineArray(18, 'bigint')},
-    ${lineArray(19)}, ${lineArray(20)}
+    ${lineArray(19)}, ${lineArray(20)}, ${lineArray(21, 'integer')}
   ) as n (
     tenant_id, job_id, revision, type, queue, priority, status, attempt, spent_attempts, max_attempts, tags,
-    dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint
+    dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint,
+    start_revision
   )
   on conflict (tenant_id, job_id) do nothing
   returning tenant_id, queue, status
@@ -105,20 +110,27 @@ group by tenant_id, queue, status`;
 
 const updateSql = (jobs: string) => `
 with changed as (
-  select c.*, j.queue as old_queue, j.status as old_status
+  select c.*, j.place, j.old_queue, j.old_status
   from unnest(
     ${lineArray(1)}, ${lineArray(2, 'uuid')}, ${lineArray(3, 'integer')}, ${lineArray(4)},
     ${lineArray(5, 'smallint')}, ${lineArray(6)}, ${lineArray(7, 'integer')}, ${lineArray(8, 'integer')},
     $9::text[], ${lineArray(10)}, ${lineArray(11, 'bigint')}, ${lineArray(12, 'bigint')},
-    ${lineArray(13, 'bigint')}, ${lineArray(14, 'bigint')}, ${lineArray(15)}, ${lineArray(16)}
+    ${lineArray(13, 'bigint')}, ${lineArray(14, 'bigint')}, ${lineArray(15)}, ${lineArray(16)},
+    ${lineArray(17, 'integer')}
   ) as c (
     tenant_id, job_id, revision, queue, priority, status, attempt, spent_attempts, tags, worker_id, run_at,
-    started_at, finished_at, updated_at, last_error, error_fingerprint
+    started_at, finished_at, updated_at, last_error, error_fingerprint,
+    start_revision
   )
-  join ${jobs} as j
-    on j.tenant_id = c.tenant_id
-    and j.job_id = c.job_id
-    and j.revision < c.revision
+  cross join lateral (
+    select ctid as place, queue as old_queue, status as old_status
+    from ${jobs}
+    where tenant_id = c.tenant_id
+      and job_id = c.job_id
+      and revision < c.revision
+    -- Keeps the planner from joining the other way round: one look at the index for each change.
+    offset 0
+  ) as j
 ), updated as (
   update ${jobs} as j
   set
@@ -137,13 +149,13 @@ with changed as (
     worker_id = coalesce(c.worker_id, j.worker_id),
     run_at = coalesce(c.run_at, j.run_at),
     started_at = coalesce(c.started_at, j.started_at),
+    start_revision = coalesce(c.start_revision, j.start_revision),
     finished_at = case when c.status is null then j.finished_at else c.finished_at end,
     updated_at = c.updated_at,
     last_error = coalesce(c.last_error, j.last_error),
     error_fingerprint = case when c.last_error is null then j.error_fingerprint else c.error_fingerprint end
   from changed as c
-  where j.tenant_id = c.tenant_id
-    and j.job_id = c.job_id
+  where j.ctid = c.place
   returning j.tenant_id, j.queue, j.status, c.old_queue, c.old_status
 )
 select tenant_id, queue, status, old_queue, old_status, count(*)::integer as jobs
