@@ -10,6 +10,7 @@ import type { EnqueueRequest, EnqueueResult } from './commands/use-cases.ts';
 import { asJsonText } from './domain/json-text.ts';
 import type { Actor } from './domain/metadata.ts';
 import { createParts, type Parts, type PartsOptions } from './parts.ts';
+import { prepareProjections } from './projections/prepare.ts';
 import { type JobMap, JobsWorker, type WorkerOptions } from './sdk/worker.ts';
 
 export interface EngineOptions extends PartsOptions {
@@ -112,6 +113,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const parts = createParts(options);
   try {
     await migrate(parts.pool);
+    // Queries find their tables from the first request on, whoever will fill them.
+    await prepareProjections(parts.pool, parts.projections);
     return new Engine(parts, options);
   } catch (error) {
     await parts.close();

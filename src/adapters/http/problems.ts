@@ -116,6 +116,9 @@ function retryAfterOf(error: FastifyError, code: ProblemCode): ProblemOptions {
   return retryAfterMs === undefined ? {} : { retryAfterMs };
 }
 
-/** Connection refused or lost, server starting or stopping, too many connections, statement timeout. */
+/**
+ * Connection refused or lost, server starting or stopping, too many connections, statement timeout; tables of a read
+ * model that were not made yet.
+ */
 const isDatabaseDown = (code: string | undefined): boolean =>
-  code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|08|57P|53300|57014)/.test(code);
+  code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|08|57P|53300|57014|42P01)/.test(code);

@@ -141,7 +141,7 @@ export function jobRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      await followLog(request, reply, parts, 'job-attempts');
+      await followLog(request, reply, parts, 'jobs');
       const tenantId = tenantOf(request);
       const rows = await queries.listAttempts(tenantId, request.params.id);
       if (rows.length === 0 && !(await readJob(tenantId, request.params.id, {}))) {
