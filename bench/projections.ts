@@ -11,7 +11,6 @@ import { asJsonText } from '../src/domain/json-text.ts';
 import { APPLY_SETTINGS } from '../src/projections/apply-batch.ts';
 import { deadLettersProjection } from '../src/projections/dead-letters.ts';
 import { createGeneration, createIndexes, writeTo } from '../src/projections/generations.ts';
-import { jobAttemptsProjection } from '../src/projections/job-attempts.ts';
 import { jobsProjection } from '../src/projections/jobs.ts';
 import type { Projection } from '../src/projections/projection.ts';
 import { queueStatsProjection } from '../src/projections/queue-stats.ts';
@@ -107,12 +106,7 @@ const line = (...cells: readonly (string | number)[]) =>
 line('microseconds of CPU per job', 'Node', 'Postgres', 'both', 'jobs/s');
 const totals = new Map<string, number>();
 
-for (const projection of [
-  jobsProjection,
-  jobAttemptsProjection,
-  deadLettersProjection,
-  queueStatsProjection,
-]) {
+for (const projection of [jobsProjection, deadLettersProjection, queueStatsProjection]) {
   const run = async (
     indexed: boolean,
     scenarios: readonly [string, readonly (readonly [number, JobEvent])[]][],

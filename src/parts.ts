@@ -37,7 +37,6 @@ import { WorkerWatch } from './commands/worker-watch.ts';
 import { deadLettersProjection } from './projections/dead-letters.ts';
 import type { ProjectionEnvironment } from './projections/environment.ts';
 import { Freshness } from './projections/freshness.ts';
-import { jobAttemptsProjection } from './projections/job-attempts.ts';
 import { jobsProjection } from './projections/jobs.ts';
 import type { Projection } from './projections/projection.ts';
 import type { Queries } from './projections/queries.ts';
@@ -106,13 +105,7 @@ export function createParts(options: PartsOptions): Parts {
     logger,
     metrics,
   };
-  const projections = [
-    jobsProjection,
-    jobAttemptsProjection,
-    deadLettersProjection,
-    queueStatsProjection,
-    readyJobs({ clock }),
-  ];
+  const projections = [jobsProjection, deadLettersProjection, queueStatsProjection, readyJobs({ clock })];
   const holder = `${hostname()}:${process.pid}`;
   const lead = createLead({ pool: leaderPool, holder, logger, metrics });
   const projectionEnvironment = {

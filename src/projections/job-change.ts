@@ -32,6 +32,7 @@ export interface JobChange {
   /** Of the current attempt, else of the last one. */
   workerId?: string;
   startedAt?: number;
+  startRevision?: number;
   lastError?: JobError;
 }
 
@@ -86,6 +87,7 @@ function assign(change: JobChange, event: JobEvent, at: number): void {
       change.attempt = event.data.attempt;
       change.workerId = event.data.workerId;
       change.startedAt = at;
+      change.startRevision = change.revision;
       return;
     case 'JobCompleted':
       become(change, 'completed', at);

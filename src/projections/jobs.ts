@@ -1,4 +1,5 @@
 import { JOB_STREAM_PREFIX } from '../domain/job/stream.ts';
+import { jobAttemptsTable, recordAttempts } from './job-attempts.ts';
 import { foldJobChanges, type JobChange } from './job-change.ts';
 import { jobTagsTable, tagJobs, untagJobs } from './job-tags.ts';
 import type { Projection, ProjectionTable } from './projection.ts';
@@ -23,6 +24,7 @@ create table ${table} (
   run_at bigint not null,
   updated_at bigint not null,
   started_at bigint,
+  start_revision integer,
   finished_at bigint,
   worker_id text,
   dedupe_key text,
@@ -30,7 +32,7 @@ create table ${table} (
   last_error text,
   error_fingerprint text collate "C",
   primary key (tenant_id, job_id)
-) with (fillfactor = 90)`,
+)`,
   indexes: (table) => [
     `create index ${table}_place on ${table} (tenant_id, queue, type, status, job_id)`,
     `create index ${table}_due on ${table} (tenant_id, run_at) where status in ('scheduled', 'retrying')`,
@@ -38,18 +40,22 @@ create table ${table} (
   ],
 };
 
-/** A row for each job, and how many there are of each kind. Holds no payload: GET of one job reads its stream. */
+/**
+ * A row for each job, its earlier attempts, its tags, and how many jobs there are of each kind: in one projection, because
+ * each takes from the others what the events alone do not say. Holds no payload: GET of one job reads its stream.
+ */
 export const jobsProjection: Projection = {
   name: 'jobs',
   version: 1,
   prefixes: [JOB_STREAM_PREFIX],
   needsContent: false,
   unlogged: false,
-  tables: [jobsTable, jobTagsTable, queueCountsTable],
+  tables: [jobsTable, jobAttemptsTable, jobTagsTable, queueCountsTable],
   async apply(events, write) {
     const changes = foldJobChanges(events);
     const arrivals = changes.filter(({ isNew }) => isNew);
     const later = changes.filter(({ isNew }) => !isNew);
+    await recordAttempts(events, write);
     await untagJobs(later.filter(hasTags), write);
     const added = arrivals.length > 0 ? await insertJobs(arrivals, write) : NOTHING_ADDED;
     // A batch that comes again may know more of a job than its row: new jobs that were there already are changed ones.

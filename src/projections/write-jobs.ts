@@ -1,5 +1,5 @@
 import type { JobChange } from './job-change.ts';
-import { lineArray, lines, oneLine, textArray, withoutNul } from './line-columns.ts';
+import { lineArray, lines, oneLine, textArray, texts, withoutNul } from './line-columns.ts';
 import type { ProjectionWrite } from './projection.ts';
 import type { JobMoves } from './queue-counts.ts';
 
@@ -23,8 +23,8 @@ export async function insertJobs(
       lines(changes, (change) => change.attempt),
       lines(changes, (change) => change.spentAttempts),
       lines(changes, (change) => change.maxAttempts),
-      changes.map(({ tags }) => (tags && tags.length > 0 ? textArray(tags) : null)),
-      changes.map(({ dedupeKey }) => (dedupeKey === undefined ? null : withoutNul(dedupeKey))),
+      texts(changes, ({ tags }) => (tags && tags.length > 0 ? textArray(tags) : undefined)),
+      texts(changes, ({ dedupeKey }) => (dedupeKey === undefined ? undefined : withoutNul(dedupeKey))),
       lines(changes, workerOf),
       lines(changes, (change) => change.enqueuedAt),
       lines(changes, (change) => change.runAt),
@@ -57,7 +57,7 @@ export async function updateJobs(
       lines(changes, (change) => change.status),
       lines(changes, (change) => change.attempt),
       lines(changes, (change) => change.spentAttempts),
-      changes.map(({ tags }) => (tags ? textArray(tags) : null)),
+      texts(changes, ({ tags }) => tags && textArray(tags)),
       lines(changes, workerOf),
       lines(changes, (change) => change.runAt),
       lines(changes, (change) => change.startedAt),

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createQueries } from '../../src/adapters/postgres/queries/queries.ts';
 import type { DecodedEvent } from '../../src/commands/decoded-event.ts';
 import { deadLettersProjection } from '../../src/projections/dead-letters.ts';
-import { jobAttemptsProjection } from '../../src/projections/job-attempts.ts';
 import { jobsProjection } from '../../src/projections/jobs.ts';
 import type { Queries } from '../../src/projections/queries.ts';
 import { queueStatsProjection } from '../../src/projections/queue-stats.ts';
@@ -21,7 +20,7 @@ beforeAll(async () => {
   database = await createDatabase();
   // Before every run time of the generated jobs, so that rows are seen with the status they are stored with.
   queries = createQueries({ pool: database.pool, clock: { now: () => 0 } });
-  const repeatable = [jobsProjection, jobAttemptsProjection, deadLettersProjection];
+  const repeatable = [jobsProjection, deadLettersProjection];
   projected = await Projected.prepare(database.pool, repeatable);
   once = await Projected.prepare(database.pool, [...repeatable, queueStatsProjection]);
 });

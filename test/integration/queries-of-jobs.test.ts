@@ -3,7 +3,6 @@ import { createQueries } from '../../src/adapters/postgres/queries/queries.ts';
 import type { DecodedEvent } from '../../src/commands/decoded-event.ts';
 import type { JobEvent } from '../../src/domain/job/events.ts';
 import { deadLettersProjection } from '../../src/projections/dead-letters.ts';
-import { jobAttemptsProjection } from '../../src/projections/job-attempts.ts';
 import { jobsProjection } from '../../src/projections/jobs.ts';
 import {
   InvalidCursorError,
@@ -29,7 +28,6 @@ beforeAll(async () => {
   database = await createDatabase();
   projected = await Projected.prepare(database.pool, [
     jobsProjection,
-    jobAttemptsProjection,
     deadLettersProjection,
     queueStatsProjection,
   ]);

@@ -43,10 +43,17 @@ function errorOf(json: string | null): AttemptRow['error'] {
   };
 }
 
+/** The attempt that runs or completed stands in the job's row, the others in rows of their own. */
 const LIST_ATTEMPTS = `
 select start_revision, attempt, started_at, ended_at, outcome, worker_id, error
 from job_attempts
 where tenant_id = $1
   and job_id = $2
+union all
+select start_revision, attempt, started_at, finished_at, status, worker_id, null
+from jobs
+where tenant_id = $1
+  and job_id = $2
+  and status in ('running', 'completed')
 order by start_revision desc
 limit 1000`;
