@@ -4,7 +4,7 @@ import { jobStream } from '../domain/job/stream.ts';
 import type { DispatchDeps } from './dispatch-deps.ts';
 import { loadJobs } from './load-jobs.ts';
 import { pause } from './pause.ts';
-import { type Placement, placementOf } from './placement.ts';
+import { onePerJob, type Placement, placementOf } from './placement.ts';
 import type { DueTimer } from './ready-queue.ts';
 import { SweepWindow } from './sweep-window.ts';
 import { systemMetadata } from './system-metadata.ts';
@@ -111,14 +111,4 @@ function commandOf(timer: DueTimer, at: number, jitter: number): JobCommand {
     default:
       return unreachable(timer.kind);
   }
-}
-
-function onePerJob(placements: readonly Placement[]): readonly Placement[] {
-  const last = new Map<string, Placement>();
-  for (const placement of placements) {
-    const key = jobStream(placement.tenantId, placement.jobId);
-    const before = last.get(key);
-    if (!before || before.revision <= placement.revision) last.set(key, placement);
-  }
-  return [...last.values()];
 }

@@ -1,7 +1,7 @@
 import type { DispatchDeps } from './dispatch-deps.ts';
 import { type LeaseToken, parseLeaseToken } from './lease-token.ts';
 import { loadJobs } from './load-jobs.ts';
-import { type Placement, placementOf } from './placement.ts';
+import { onePerJob, type Placement, placementOf } from './placement.ts';
 import type { HeartbeatResult, UseCases } from './use-cases.ts';
 import type { WorkerWatch } from './worker-watch.ts';
 
@@ -66,7 +66,7 @@ async function extend(
     placements.push(placementOf(token, revision, state, now));
   }
   if (running.length === 0) return statuses;
-  await readyQueue.place(placements, now);
+  await readyQueue.place(onePerJob(placements), now);
   await readyQueue.extendLeases(running, until);
   return statuses;
 }

@@ -1,6 +1,6 @@
 import { unreachable } from '../domain/decider.ts';
 import type { ExistingJob, Job } from '../domain/job/state.ts';
-import type { JobAddress } from '../domain/job/stream.ts';
+import { type JobAddress, jobStream } from '../domain/job/stream.ts';
 
 /** Jobs of one tenant, queue, type and priority wait in one line. */
 export interface Lane {
@@ -108,3 +108,14 @@ function waiting(
 
 /** The state that a snapshot holds. */
 export const stateOf = (snapshot: string): ExistingJob => JSON.parse(snapshot);
+
+/** The newest placement of each job: a job has one place. */
+export function onePerJob(placements: readonly Placement[]): readonly Placement[] {
+  const newest = new Map<string, Placement>();
+  for (const placement of placements) {
+    const stream = jobStream(placement.tenantId, placement.jobId);
+    const other = newest.get(stream);
+    if (!other || other.revision <= placement.revision) newest.set(stream, placement);
+  }
+  return [...newest.values()];
+}

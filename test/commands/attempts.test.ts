@@ -69,6 +69,7 @@ async function untilJob(process: DispatchProcess, jobId: string, wanted: object)
     const job = await process.job('acme', jobId);
     return Object.entries(wanted).every(([key, value]) => Reflect.get(job, key) === value);
   });
+  await process.projector.catchUp();
 }
 
 const ERROR = { type: 'Boom', message: 'it broke' };
@@ -237,6 +238,17 @@ describe('leases', () => {
       status: 'completed',
     });
     await two.close();
+  });
+
+  it('may be named twice in a heartbeat', async () => {
+    const { leaseToken } = await claimed();
+    await emptyUnloggedTables(database.pool);
+    const { leases } = await one.heartbeat(CALLER, {
+      workerId: 'worker',
+      leases: [{ leaseToken }, { leaseToken }],
+      leaseMs: 30_000,
+    });
+    expect(leases.map(({ status }) => status)).toEqual(['extended', 'extended']);
   });
 
   it('of a new process are known to one that starts later', async () => {

@@ -20,7 +20,7 @@ create unlogged table ready_jobs (
   -- JSON of the job's state at that revision; null: the claim reads the stream.
   snapshot text,
   ready_since bigint not null,
-  primary key (tenant_id, job_id)
+  primary key (job_id, tenant_id)
 ) with (
   autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
   autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0
@@ -66,7 +66,7 @@ create unlogged table leases (
   expiring boolean not null default false,
   -- Counts against its queue's concurrency limit.
   limited boolean not null default false,
-  primary key (tenant_id, job_id)
+  primary key (job_id, tenant_id)
 ) with (
   fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
   autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0
@@ -88,7 +88,7 @@ create unlogged table timers (
   snapshot text,
   -- The attempt that times out.
   lease_id text,
-  primary key (tenant_id, job_id, kind),
+  primary key (job_id, tenant_id, kind),
   check (kind <> 'ready' or (queue is not null and type is not null and priority is not null)),
   check (kind <> 'attempt_timeout' or lease_id is not null)
 ) with (
@@ -125,6 +125,10 @@ create index workers_directive on workers (worker_id) where directive <> 'run';
 -- The functions below fix their plans: right after a crash or a migration there are no statistics, and a plan made for
 -- an empty table would scan a full one. Rows come as columns joined by line breaks, columns joined by GS (0x1d); that
 -- is the cheapest encoding for the client, and no value holds either character.
+--
+-- On a table that was empty when it was vacuumed last all indexes look equally good. So conditions that must not choose
+-- an index are written as expressions (tenant_id || '', expires_at + 0), and lookups of rows by job as scalar subqueries
+-- or lateral ones with offset 0, which can't become joins in another order.
 
 create function place_jobs(
   at_ms bigint,
@@ -173,7 +177,7 @@ begin
       ) as w (tenant_id, job_id, lease_id, expires_at)
       cross join lateral (
         select ctid from leases
-        where tenant_id = w.tenant_id and job_id = w.job_id and lease_id = w.lease_id and expires_at <= w.expires_at
+        where tenant_id = w.tenant_id and job_id = w.job_id and lease_id = w.lease_id and expires_at + 0 <= w.expires_at
         offset 0
       ) as l
     ));
@@ -229,7 +233,7 @@ begin
         as m (tenant_id, job_id, revision)
       cross join lateral (
         select ctid from ready_jobs
-        where tenant_id = m.tenant_id and job_id = m.job_id and revision <= m.revision
+        where tenant_id || '' = m.tenant_id and job_id = m.job_id and revision <= m.revision
         offset 0
       ) as r
     ));
@@ -247,20 +251,17 @@ begin
       string_to_array(c[4], E'\n'), string_to_array(c[5], E'\n'), string_to_array(c[6], E'\n')::smallint[],
       string_to_array(c[7], E'\n')
     ) with ordinality as r (tenant_id, job_id, revision, queue, type, priority, snapshot, place)
+    -- Placers take turns, so nothing comes between; any row of a job will do, a claim finds out the rest. No
+    -- `on conflict`: it would nearly double the cost.
+    where (
+      select true from ready_jobs as o
+      where o.tenant_id || '' = r.tenant_id and o.job_id = r.job_id
+    ) is null
     -- Told of a job that has been claimed since.
-    where not exists (
-      select from leases as l
+    and (
+      select true from leases as l
       where l.tenant_id = r.tenant_id and l.job_id = r.job_id and l.revision > r.revision
-    )
-    on conflict (tenant_id, job_id) do update set
-      revision = excluded.revision,
-      queue = excluded.queue,
-      type = excluded.type,
-      priority = excluded.priority,
-      snapshot = excluded.snapshot,
-      seq = excluded.seq,
-      ready_since = excluded.ready_since
-    where ready_jobs.revision < excluded.revision;
+    ) is null;
 
     c := string_to_array(lanes, E'\x1d');
     insert into ready_arrivals (block, tenant_id, queue, type, priority, at_ms)
@@ -440,7 +441,7 @@ begin
         select least(remaining, greatest(0, lane_limit - count(*) - (
           select count(*)
           from ready_jobs as r
-          where r.ctid = any (limited_picks) and r.tenant_id = tenants[lane] and r.queue = queues[lane]
+          where r.ctid = any (limited_picks) and r.tenant_id || '' = tenants[lane] and r.queue = queues[lane]
         )))
         into wanted
         from leases as l
@@ -660,19 +661,14 @@ begin
       f.tenant_id, f.job_id, f.revision, f.queue, f.type, f.priority, f.snapshot,
       next_block * 65536 + row_number() over (order by f.due_at), f.due_at
     from fired as f
-    where not exists (
-      select from leases as l
+    where (
+      select true from ready_jobs as o
+      where o.tenant_id || '' = f.tenant_id and o.job_id = f.job_id
+    ) is null
+    and (
+      select true from leases as l
       where l.tenant_id = f.tenant_id and l.job_id = f.job_id and l.revision > f.revision
-    )
-    on conflict (tenant_id, job_id) do update set
-      revision = excluded.revision,
-      queue = excluded.queue,
-      type = excluded.type,
-      priority = excluded.priority,
-      snapshot = excluded.snapshot,
-      seq = excluded.seq,
-      ready_since = excluded.ready_since
-    where ready_jobs.revision < excluded.revision
+    ) is null
   )
   insert into ready_arrivals (block, tenant_id, queue, type, priority, at_ms)
   select distinct next_block, f.tenant_id, f.queue, f.type, f.priority, at_ms
@@ -739,7 +735,7 @@ begin
     ) as l
   ), extended as (
     update leases set expires_at = until_ms
-    where ctid = any (array(select tid from held where not expiring)) and expires_at < until_ms
+    where ctid = any (array(select tid from held where not expiring)) and expires_at + 0 < until_ms
   )
   select h.place, h.expiring, h.cancel_requested from held as h;
 end
@@ -789,7 +785,7 @@ begin
     cross join lateral (
       select l.ctid as tid
       from leases as l
-      where l.tenant_id = a.tenant_id and l.job_id = a.job_id and l.lease_id = a.lease_id and l.expires_at <= at_ms
+      where l.tenant_id = a.tenant_id and l.job_id = a.job_id and l.lease_id = a.lease_id and l.expires_at + 0 <= at_ms
       for update skip locked
     ) as l
   ), ended as (
