@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { inProcessTransport } from './adapters/in-process/transport.ts';
 import { checkDatabase } from './adapters/postgres/check-database.ts';
+import { forgetLeaders } from './adapters/postgres/leadership.ts';
 import { migrate } from './adapters/postgres/migrate.ts';
 import type { StageResult } from './adapters/postgres/staged-jobs.ts';
 import { supervise } from './adapters/supervise.ts';
@@ -16,6 +17,8 @@ import { type JobMap, JobsWorker, type WorkerOptions } from './sdk/worker.ts';
 export interface EngineOptions extends PartsOptions {
   /** Background work of this process. Default: all of it. */
   readonly roles?: ReadonlySet<BackgroundRole> | undefined;
+  /** No other process can be on the database, as with the embedded one: dead leaders are not waited for. */
+  readonly alone?: boolean | undefined;
   /** How events name this program. Default `engine`. */
   readonly actor?: string | undefined;
 }
@@ -113,6 +116,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const parts = createParts(options);
   try {
     await migrate(parts.pool);
+    if (options.alone) await forgetLeaders(parts.pool);
     // Queries find their tables from the first request on, whoever will fill them.
     await prepareProjections(parts.pool, parts.projections);
     return new Engine(parts, options);

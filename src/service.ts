@@ -39,6 +39,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     databaseUrl,
     logger,
     metrics,
+    alone: options.devKey !== undefined,
     connections: config.databaseConnections,
     maxPendingEvents: config.maxPendingEvents,
     maxPayloadBytes: config.maxPayloadBytes,

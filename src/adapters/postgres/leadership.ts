@@ -149,6 +149,11 @@ async function release(
   await released.catch((err: unknown) => logger.warn({ leadership: name, err }, 'lease not released'));
 }
 
+/** For a process that is certainly alone on its database: whoever led before is dead, and need not be waited for. */
+export async function forgetLeaders(pool: pg.Pool): Promise<void> {
+  await pool.query(within(5_000, FORGET, []));
+}
+
 async function holderOf({ pool, name }: LeaderSettings & Leadership): Promise<string> {
   const { rows } = await pool.query<{ holder: string }>(within(5_000, HOLDER, [name]));
   return rows[0]?.holder ?? 'someone else';
@@ -182,3 +187,7 @@ const HOLDER = `
 select holder
 from leader_leases
 where name = $1`;
+
+const FORGET = `
+update leader_leases
+set expires_at = '-infinity'`;
