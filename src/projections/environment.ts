@@ -11,7 +11,7 @@ export interface ProjectionEnvironment {
   /** undefined: an event type this version does not know. Throws for events that can't be read. */
   readonly decode: (stored: StoredEvent) => DecodedEvent | undefined;
   readonly lead: Lead;
-  readonly clock?: Clock;
+  readonly clock: Clock;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
 }

@@ -96,7 +96,7 @@ export class Freshness {
         ? []
         : (await log.readLog(position, MOST_COUNTED, { prefixes, withoutContent: true })).events;
     const [oldest] = behind;
-    const lagMs = oldest ? Math.max(0, (clock?.now() ?? Date.now()) - oldest.recordedAt) : 0;
+    const lagMs = oldest ? Math.max(0, clock.now() - oldest.recordedAt) : 0;
     return {
       name: projection.name,
       version: live?.version ?? projection.version,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
+import { systemClock } from '../../src/adapters/system.ts';
 import type { EventLog, LogPage, Position } from '../../src/commands/ports.ts';
 import { DecodedTail } from '../../src/projections/decoded-tail.ts';
 import { LaneReader } from '../../src/projections/lane-reader.ts';
@@ -9,7 +10,8 @@ import { appendAmounts, decodeTally, tallyProjection } from '../support/tally.ts
 const { signal } = new AbortController();
 
 function tailOf(log: EventLog, after: Position = 0n) {
-  const environment = { pool: undefined as never, log, decode: decodeTally, lead: undefined as never };
+  const unused = undefined as never;
+  const environment = { pool: unused, log, decode: decodeTally, lead: unused, clock: systemClock };
   return new DecodedTail(environment, after, { prefixes: ['job-'] });
 }
 
