@@ -28,6 +28,7 @@ export function readyJobs({ clock }: { readonly clock: Clock }): Projection {
     prefixes: [JOB_STREAM_PREFIX, QUEUE_STREAM_PREFIX],
     needsContent: true,
     unlogged: true,
+    urgent: true,
     tables: [],
     async apply(events, { client }) {
       const now = clock.now();
