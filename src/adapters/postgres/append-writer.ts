@@ -8,6 +8,7 @@ import {
   type StoredEvent,
 } from '../../commands/ports.ts';
 import { type Logger, type Metrics, noLogger, noMetrics } from '../../commands/telemetry.ts';
+import type { WriterAnswer } from '../event-log/append-coalescer.ts';
 import { callAppend, type WriteResult } from './append-call.ts';
 import { type EarlierAppend, findEarlierAppends } from './append-repeat.ts';
 import { isTransient, isUniqueViolation } from './sql-errors.ts';
@@ -25,8 +26,6 @@ export interface AppendWriterOptions {
   /** How long an append may stay unsettled before its callers get LogUnavailableError; default 10 s. */
   readonly settleTimeoutMs?: number | undefined;
 }
-
-export type WriterAnswer = AppendOutcome | Error;
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;

@@ -9,11 +9,11 @@ import type {
   ReadStreamOptions,
   StoredEvent,
 } from '../../commands/ports.ts';
-import { AppendCoalescer, type CoalescerOptions } from './append-coalescer.ts';
+import { AppendCoalescer, type CoalescerOptions } from '../event-log/append-coalescer.ts';
+import { type SubscriptionOptions, subscribeToLog } from '../event-log/log-subscription.ts';
 import { AppendWriter, type AppendWriterOptions } from './append-writer.ts';
 import { HighWater } from './log-high-water.ts';
 import { LogReader } from './log-reader.ts';
-import { type SubscriptionOptions, subscribeToLog } from './log-subscription.ts';
 import { LogTail } from './log-tail.ts';
 
 export interface PostgresEventLogOptions extends Omit<AppendWriterOptions, 'onWritten'>, CoalescerOptions {

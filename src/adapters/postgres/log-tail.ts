@@ -1,12 +1,12 @@
 import type { Position, StoredEvent } from '../../commands/ports.ts';
 import { type Logger, noLogger } from '../../commands/telemetry.ts';
+import { affordablePageSize, CAUTIOUS_PAGE_SIZE } from '../event-log/log-page-size.ts';
+import { TailBuffer } from '../event-log/tail-buffer.ts';
+import { WakeUp } from '../event-log/wake-up.ts';
 import type { HighWater } from './log-high-water.ts';
-import { affordablePageSize, CAUTIOUS_PAGE_SIZE } from './log-page-size.ts';
 import type { LogReader } from './log-reader.ts';
 import { OwnEvents } from './own-events.ts';
 import { settledPart } from './settled-part.ts';
-import { TailBuffer } from './tail-buffer.ts';
-import { WakeUp } from './wake-up.ts';
 
 export interface LogTailOptions {
   readonly reader: LogReader;

@@ -5,7 +5,6 @@ import {
   LogUnavailableError,
 } from '../../commands/ports.ts';
 import { type Metrics, noMetrics } from '../../commands/telemetry.ts';
-import type { WriterAnswer } from './append-writer.ts';
 
 export interface CoalescerOptions {
   readonly metrics?: Metrics | undefined;
@@ -22,6 +21,8 @@ export interface CoalescerOptions {
   /** The same in characters of JSON; default 64 Mi. */
   readonly maxPendingBytes?: number | undefined;
 }
+
+export type WriterAnswer = AppendOutcome | Error;
 
 type Write = (requests: readonly AppendRequest[]) => Promise<readonly WriterAnswer[]>;
 
@@ -192,8 +193,7 @@ export class AppendCoalescer {
       bytes += item.bytes;
       count += 1;
     }
-    const batch = this.#ready.slice(0, count);
-    this.#ready = this.#ready.slice(count);
+    const batch = this.#ready.splice(0, count);
     this.#readyEvents -= events;
     this.#readyBytes -= bytes;
     this.#metrics.count('event_log_append_calls');

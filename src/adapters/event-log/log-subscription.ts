@@ -1,8 +1,6 @@
-import type { LogFilter, LogPage, Position, StoredEvent } from '../../commands/ports.ts';
+import type { EventLog, LogFilter, LogPage, Position, StoredEvent } from '../../commands/ports.ts';
 import { type Logger, noLogger } from '../../commands/telemetry.ts';
 import { affordablePageSize, CAUTIOUS_PAGE_SIZE } from './log-page-size.ts';
-import type { LogReader } from './log-reader.ts';
-import type { LogTail } from './log-tail.ts';
 import type { TailBuffer, TailPage } from './tail-buffer.ts';
 import { WakeUp } from './wake-up.ts';
 
@@ -11,9 +9,16 @@ export interface SubscriptionOptions extends LogFilter {
   readonly signal: AbortSignal;
 }
 
+/** The live end of a log, shared by all subscribers of the process. */
+export interface LiveTail {
+  /** A buffer that receives every page after its startsAfter, until it is left or overflows. */
+  join(withContent: boolean): Promise<TailBuffer>;
+  leave(buffer: TailBuffer): void;
+}
+
 export interface SubscriptionSource {
-  readonly reader: LogReader;
-  readonly tail: LogTail;
+  readonly reader: Pick<EventLog, 'readLog'>;
+  readonly tail: LiveTail;
   readonly logger?: Logger | undefined;
 }
 
