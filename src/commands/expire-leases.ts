@@ -26,9 +26,11 @@ const START_GRACE_MS = 10_000;
 const BATCH = 500;
 /** A lease whose row was lost or overwritten: how long its worker has to be heard of. */
 const UNHEARD_MS = 10_000;
+const PRUNE_EVERY_MS = 15_000;
+const WORKERS_KEPT_MS = 24 * 3_600_000;
 
 /**
- * Background task: ends attempts whose worker was not heard of, and settles reservations whose JobStarted never came.
+ * Background task: ends attempts whose worker was not heard of, and settles reservations whose JobStarted never came; forgets old arrivals and workers.
  * Rejects when the database or the log fails; start it again.
  */
 export function expireLeases(deps: ExpireLeasesDeps): (signal: AbortSignal) => Promise<void> {
@@ -36,13 +38,14 @@ export function expireLeases(deps: ExpireLeasesDeps): (signal: AbortSignal) => P
   return async (signal) => {
     const window = new SweepWindow();
     if (startGraceMs > 0) await readyQueue.prolongAll(clock.now() + startGraceMs);
-    let prunedAt = clock.now();
+    let prunedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       const now = clock.now();
       const expired = await readyQueue.expiredLeases(now, window.from(now), BATCH);
       await sweep(deps, expired, now);
-      if (now - prunedAt > ARRIVALS_KEPT_MS / 4) {
+      if (now - prunedAt > PRUNE_EVERY_MS) {
         await readyQueue.pruneArrivals(now - ARRIVALS_KEPT_MS);
+        await readyQueue.forgetWorkers(now - WORKERS_KEPT_MS);
         prunedAt = now;
       }
       if (expired.length === BATCH) continue;

@@ -114,5 +114,7 @@ export interface ReadyQueue {
   sawWorker(scopes: readonly string[], workerId: string, now: number): Promise<WorkerDirective>;
   /** False when no such worker was seen. */
   directWorker(tenantId: string, workerId: string, directive: WorkerDirective): Promise<boolean>;
+  /** Forgets workers not seen since, but for those that are told something. */
+  forgetWorkers(before: number): Promise<void>;
   listWorkers(tenantId: string, seenAfter: number): Promise<readonly WorkerRow[]>;
 }

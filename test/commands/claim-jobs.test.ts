@@ -196,6 +196,10 @@ describe('claiming', () => {
       leaseMs: 30_000,
     });
     expect(beat).toMatchObject({ directive: 'quiet', leases: [{ status: 'extended' }] });
+    await one.readyQueue.forgetWorkers(one.clock.now() + 1_000);
+    expect(await one.readyQueue.listWorkers('acme', 0)).toMatchObject([
+      { workerId: 'worker', directive: 'quiet' },
+    ]);
   });
 });
 

@@ -4,7 +4,7 @@ import type { ReadyQueue, WorkerDirective } from '../../commands/ready-queue.ts'
 /** Who works, and what they are told to do. */
 export function workerRegister(
   pool: pg.Pool,
-): Pick<ReadyQueue, 'sawWorker' | 'directWorker' | 'listWorkers'> {
+): Pick<ReadyQueue, 'sawWorker' | 'directWorker' | 'listWorkers' | 'forgetWorkers'> {
   return {
     async sawWorker(scopes, workerId, now) {
       const { rows } = await pool.query<{ directive: WorkerDirective }>(SAW, [
@@ -20,6 +20,10 @@ export function workerRegister(
     async directWorker(tenantId, workerId, directive) {
       const { rowCount } = await pool.query(DIRECT, [tenantId, workerId, directive]);
       return rowCount === 1;
+    },
+
+    async forgetWorkers(before) {
+      await pool.query(FORGET, [before]);
     },
 
     async listWorkers(tenantId, seenAfter) {
@@ -54,6 +58,11 @@ update workers
 set directive = $3
 where tenant_id = $1
   and worker_id = $2`;
+
+const FORGET = `
+delete from workers
+where last_seen_at < $1
+  and directive = 'run'`;
 
 const LIST = `
 select tenant_id, worker_id, last_seen_at, directive
