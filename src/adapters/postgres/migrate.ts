@@ -48,6 +48,19 @@ export async function migrate(pool: pg.Pool, folder: URL = FOLDER): Promise<void
   }
 }
 
+/**
+ * Names of the migrations that the next start would apply, without applying them. Throws MigrationError as migrate does.
+ */
+export async function pendingMigrations(pool: pg.Pool, folder: URL = FOLDER): Promise<readonly string[]> {
+  const migrations = await readMigrations(folder);
+  const { rows: found } = await pool.query<{ present: boolean }>(HAS_TABLE);
+  const applied = found[0]?.present ? (await pool.query<AppliedMigration>(APPLIED)).rows : [];
+  nextOf(migrations, applied);
+  return migrations
+    .filter(({ version }) => !applied.some((done) => done.version === version))
+    .map(({ version, name }) => `${String(version).padStart(4, '0')}_${name}`);
+}
+
 async function readMigrations(folder: URL): Promise<readonly Migration[]> {
   const migrations: Migration[] = [];
   for (const file of (await readdir(folder)).sort()) {

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { amendCommand } from './commands/amend.ts';
+import { cancelCommand } from './commands/cancel.ts';
+import { deadLetterCommands } from './commands/dead-letters.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { enqueueCommand } from './commands/enqueue.ts';
+import { eventCommands } from './commands/events.ts';
+import { getCommand } from './commands/get.ts';
+import { keyCommands } from './commands/keys.ts';
+import { listCommand } from './commands/list.ts';
+import { projectionCommands } from './commands/projections.ts';
+import { queueCommands } from './commands/queues.ts';
+import { retryCommand } from './commands/retry.ts';
+import { serveCommand } from './commands/serve.ts';
+import { statsCommand } from './commands/stats.ts';
+import { workerCommands } from './commands/workers.ts';
+import { withExample } from './example.ts';
+import { EXIT_MEANINGS } from './exit-codes.ts';
+
+const NOTES = `
+Settings
+  JOBS_URL      where the service is; standard: http://127.0.0.1:4000
+  JOBS_API_KEY  key to it; not needed on the machine and in the folder where npm start runs
+  DATABASE_URL  for keys and doctor: the service's database; standard: the embedded one in DATA_DIR
+  NO_COLOR      set to anything: no colours
+
+Exit codes
+${EXIT_MEANINGS.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}`;
+
+/** Every command, ready to be parsed or described. */
+export function createProgram(): Command {
+  const program = new Command('eventzr-jobs')
+    .description('Run and operate Eventzr Jobs. Ask any command for --help.')
+    .option('--url <url>', 'address of the service (JOBS_URL)')
+    .option('--json', 'answer for programs: one JSON document, or one to a line for streams', false)
+    .version(version())
+    .configureHelp({ showGlobalOptions: true, sortOptions: false })
+    .showSuggestionAfterError()
+    .showHelpAfterError('Add --help to see what there is.')
+    .helpCommand(false);
+  withExample(program, `enqueue email.send '{"to":"ada@example.com"}'`, NOTES);
+  const groups: readonly (readonly [string, readonly Command[]])[] = [
+    [
+      'Jobs',
+      [enqueueCommand(), getCommand(), listCommand(), cancelCommand(), retryCommand(), amendCommand()],
+    ],
+    ['Operating', [deadLetterCommands(), queueCommands(), workerCommands(), statsCommand(), eventCommands()]],
+    ['The service itself', [serveCommand(), projectionCommands(), keyCommands(), doctorCommand()]],
+  ];
+  for (const [title, commands] of groups) {
+    for (const command of commands) program.addCommand(command.helpGroup(`${title}:`));
+  }
+  throwInsteadOfExit(program);
+  return program;
+}
+
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  command.copyInheritedSettings(command.parent ?? command);
+  for (const child of command.commands) throwInsteadOfExit(child);
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,59 @@
+import { CommanderError } from 'commander';
+import { StartupError } from '../adapters/process/startup-error.ts';
+import { JobsApiError, JobsConnectionError } from '../sdk/errors.ts';
+import { CliError } from './cli-error.ts';
+import { EXIT } from './exit-codes.ts';
+import { createProgram } from './program.ts';
+
+/** Runs one command line (without the program's name) and answers its exit code. Never rejects. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  try {
+    const program = createProgram();
+    await program.parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    return fail(error, args.includes('--json'));
+  }
+}
+
+interface Failure {
+  readonly exitCode: number;
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+function fail(error: unknown, json: boolean): number {
+  // Commander has said it already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const { exitCode, hint, ...about } = failureOf(error);
+  if (json) process.stderr.write(`${JSON.stringify({ error: about })}\n`);
+  else process.stderr.write(`eventzr-jobs: ${about.message}${hint ? `\n  ${hint}` : ''}\n`);
+  return exitCode;
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof CliError) {
+    return { exitCode: error.exitCode, code: error.code, message: error.message };
+  }
+  if (error instanceof JobsApiError) {
+    const { code, message, requestId } = error;
+    const hint = HINTS[code];
+    return { exitCode: EXIT.refused, code, message, ...(requestId && { requestId }), ...(hint && { hint }) };
+  }
+  if (error instanceof JobsConnectionError) {
+    const hint = 'is it running? Start it with npm start, or set JOBS_URL';
+    return { exitCode: EXIT.unreachable, code: error.code, message: error.message, hint };
+  }
+  if (error instanceof StartupError) {
+    return { exitCode: EXIT.refused, code: error.code, message: error.message };
+  }
+  // A bug: the stack is what helps.
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { exitCode: EXIT.refused, code: 'unexpected', message };
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  unauthenticated: 'is JOBS_API_KEY a key of this service, not revoked and not expired? See: keys list',
+  forbidden: 'the role of this key does not allow it; an operator makes others with: keys create --role',
+};
