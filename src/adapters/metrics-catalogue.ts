@@ -26,8 +26,19 @@ const histogram = (help: string, ...labels: readonly string[]): MetricDefinition
  */
 export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   http_request_duration: histogram('HTTP requests by route.', 'method', 'route', 'status'),
-  http_long_polls: gauge('Claims that wait for work.'),
+  http_long_polls: gauge('Requests that wait for work, open.'),
   http_event_streams: gauge('Open event streams.'),
+
+  enqueues: counter('Jobs asked to be enqueued.', 'result'),
+  claimed_jobs: counter('Attempts handed out.'),
+  claims_lost: counter('Claims that lost the race for their job.'),
+  claim_errors: counter('Rounds of handing out that failed.'),
+  claims_waiting: gauge('Claims that wait for work.'),
+  acknowledgements: counter('Ends of attempts, as workers told them.', 'outcome'),
+  leases_expired: counter('Attempts whose worker fell silent.'),
+  ready_timers_fired: counter('Waiting jobs whose time came.'),
+  timer_commands: counter('Timeouts, deadlines and forced cancels carried out.', 'kind', 'outcome'),
+  staged_jobs_relayed: counter("Jobs moved into the log from callers' own transactions."),
 
   event_log_append: histogram('Time of one append call to the database.'),
   event_log_append_calls: counter('Append calls to the database; each carries the events of many callers.'),

@@ -25,10 +25,20 @@ export function prometheusMetrics(): PrometheusMetrics {
       histograms.set(name, new Histogram({ name: `eventzr_${name}_seconds`, buckets: BUCKETS, ...options }));
   }
   return {
-    count: (name, by = 1, labels: Labels = {}) => counters.get(name.replace(/_total$/, ''))?.inc(labels, by),
-    gauge: (name, value, labels: Labels = {}) => gauges.get(name)?.set(labels, value),
+    count: (name, by = 1, labels: Labels = {}) =>
+      unharmed(() => counters.get(name.replace(/_total$/, ''))?.inc(labels, by)),
+    gauge: (name, value, labels: Labels = {}) => unharmed(() => gauges.get(name)?.set(labels, value)),
     observe: (name, seconds, labels: Labels = {}) =>
-      histograms.get(name.replace(/_seconds$/, ''))?.observe(labels, seconds),
+      unharmed(() => histograms.get(name.replace(/_seconds$/, ''))?.observe(labels, seconds)),
     text: () => registry.metrics(),
   };
+}
+
+/** A figure with a wrong label must not break the work that it measures. */
+function unharmed(report: () => void): void {
+  try {
+    report();
+  } catch {
+    // It is missing on the page, which is where one looks for it.
+  }
 }

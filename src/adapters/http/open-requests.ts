@@ -11,14 +11,13 @@ export interface OpenRequest extends Disposable {
 export class OpenRequests {
   readonly #open = new Set<AbortController>();
   readonly #most: number;
+  readonly #changed: (open: number) => void;
   #closing = false;
 
-  constructor(most: number) {
+  /** `changed` is told how many are open. */
+  constructor(most: number, changed: (open: number) => void) {
     this.#most = most;
-  }
-
-  get size(): number {
-    return this.#open.size;
+    this.#changed = changed;
   }
 
   /** Throws `too-many-requests` when there is no room, `shutting-down` when the server stops. */
@@ -30,12 +29,14 @@ export class OpenRequests {
     const controller = new AbortController();
     const abort = () => controller.abort();
     this.#open.add(controller);
+    this.#changed(this.#open.size);
     response.once('close', abort);
     return {
       signal: controller.signal,
       [Symbol.dispose]: () => {
         response.off('close', abort);
         this.#open.delete(controller);
+        this.#changed(this.#open.size);
       },
     };
   }

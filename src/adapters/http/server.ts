@@ -38,8 +38,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
   });
-  const longPolls = new OpenRequests(parts.limits.waitingClaims);
-  const streams = new OpenRequests(parts.limits.streams);
+  const { limits, metrics } = parts;
+  const longPolls = new OpenRequests(limits.waitingClaims, (open) => metrics.gauge('http_long_polls', open));
+  const streams = new OpenRequests(limits.streams, (open) => metrics.gauge('http_event_streams', open));
 
   registerRequestValidation(app);
   registerProblems(app, parts.logger);

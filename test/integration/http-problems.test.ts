@@ -1,0 +1,191 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Problem } from '../../src/adapters/http/contract/problem.ts';
+import { PROBLEMS, type ProblemCode } from '../../src/adapters/http/problem-catalogue.ts';
+import { HttpProblem } from '../../src/adapters/http/problems.ts';
+import { ContendedError } from '../../src/commands/contended-error.ts';
+import type { IdempotencyDecision } from '../../src/commands/idempotency.ts';
+import { LogOverloadedError, LogUnavailableError } from '../../src/commands/ports.ts';
+import type { Refused } from '../../src/commands/use-cases.ts';
+import { InvalidCursorError } from '../../src/projections/queries.ts';
+import { PRINCIPALS, type TestApi, type TestParts, testApi } from '../support/api.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const ID = '019340a1-7f3e-7000-8c11-2a3b4c5d6e7f';
+type Request = Parameters<TestApi['call']>;
+
+const failing = (error: Error): TestParts => ({ useCases: { enqueueJobs: () => Promise.reject(error) } });
+const refusing = (reason: Refused['reason']): TestParts => ({
+  useCases: { amendJob: async () => ({ kind: 'refused', reason }) },
+});
+const deciding = (decision: IdempotencyDecision): TestParts => ({
+  idempotency: { begin: async () => decision, finish: async () => undefined, abandon: async () => undefined },
+});
+const queries = (error: Error): TestParts => ({ queries: { listJobs: () => Promise.reject(error) } });
+const projections = (part: Partial<NonNullable<TestParts['projections']>>): TestParts => ({
+  projections: {
+    list: async () => [PROJECTION],
+    rebuild: () => undefined,
+    rollback: async () => Promise.reject(new HttpProblem('nothing-to-roll-back')),
+    waitFor: async () => false,
+    freshness: async () => undefined,
+    ...part,
+  },
+});
+const PROJECTION = {
+  name: 'jobs',
+  version: 1,
+  status: 'live',
+  position: 0n,
+  head: 0n,
+  lagEvents: 0,
+  lagMs: 0,
+  eventsPerSecond: 0,
+  lastError: null,
+  building: null,
+  rebuild: null,
+} as const;
+
+const enqueue: Request = ['POST', '/v1/jobs', { type: 't' }];
+const enqueueWithKey: Request = ['POST', '/v1/jobs', { type: 't' }, { 'idempotency-key': 'k' }];
+const amend: Request = ['PATCH', `/v1/jobs/${ID}`, { priority: 1 }];
+const list: Request = ['GET', '/v1/jobs'];
+const refused = (reason: Refused['reason']) => ({ request: amend, parts: refusing(reason) });
+
+/** A way to each problem. */
+const WAYS: Readonly<
+  Record<ProblemCode, { readonly request: Request; readonly parts?: TestParts; readonly stopping?: true }>
+> = {
+  'malformed-json': { request: ['POST', '/v1/jobs', '{'] },
+  validation: { request: ['POST', '/v1/jobs', {}] },
+  'invalid-cursor': { request: ['GET', '/v1/jobs?cursor=x'], parts: queries(new InvalidCursorError()) },
+  'tenant-required': { request: ['GET', '/v1/jobs', undefined, { authorization: 'Bearer platform' }] },
+  unauthenticated: { request: ['GET', '/v1/jobs', undefined, { authorization: '' }] },
+  forbidden: { request: ['POST', '/v1/jobs', { type: 't' }, { authorization: 'Bearer viewer-a' }] },
+  'not-found': { request: ['GET', '/v1/nothing'] },
+  'job-not-found': { request: ['GET', `/v1/jobs/${ID}`] },
+  'method-not-allowed': { request: ['DELETE', '/v1/jobs'] },
+  'not-acceptable': { request: ['GET', '/v1/events/stream', undefined, { accept: 'text/html' }] },
+  'idempotency-in-progress': { request: enqueueWithKey, parts: deciding({ kind: 'in_progress' }) },
+  'idempotency-key-reused': { request: enqueueWithKey, parts: deciding({ kind: 'mismatch' }) },
+  'already-rebuilding': {
+    request: ['POST', '/v1/projections/jobs/rebuild'],
+    parts: projections({
+      rebuild: () => {
+        throw new HttpProblem('already-rebuilding');
+      },
+    }),
+  },
+  'nothing-to-roll-back': { request: ['POST', '/v1/projections/jobs/rollback'], parts: projections({}) },
+  contended: { request: enqueue, parts: failing(new ContendedError('job-a.1')) },
+  'job-exists': refused('job_exists'),
+  'job-finished': refused('job_finished'),
+  'job-running': refused('job_running'),
+  'job-not-due': refused('job_not_due'),
+  'job-waiting': refused('job_waiting'),
+  'job-dead-lettered': refused('job_dead_lettered'),
+  'not-dead-lettered': refused('not_dead_lettered'),
+  'cancel-not-requested': refused('cancel_not_requested'),
+  'lease-lost': { request: ['POST', `/v1/jobs/${ID}/complete`, { leaseToken: 'x' }] },
+  'revision-mismatch': refused('revision_mismatch'),
+  'batch-refused': refused('batch_refused'),
+  'payload-too-large': { request: ['POST', '/v1/jobs', { type: 't', payload: 'x'.repeat(300_000) }] },
+  'unsupported-media-type': { request: ['POST', '/v1/jobs', 'x', { 'content-type': 'text/plain' }] },
+  'run-at-out-of-range': { request: ['POST', '/v1/jobs', { type: 't', runAt: '9999-01-01T00:00:00Z' }] },
+  'too-many-requests': {
+    request: ['POST', '/v1/claims', { workerId: 'w', waitMs: 1_000 }],
+    parts: { limits: { waitingClaims: 0 } },
+  },
+  internal: { request: enqueue, parts: failing(new Error('secret detail')) },
+  'dependency-unavailable': {
+    request: list,
+    parts: queries(Object.assign(new Error('secret detail'), { code: 'ECONNREFUSED' })),
+  },
+  'log-overloaded': { request: enqueue, parts: failing(new LogOverloadedError(2_500)) },
+  'log-unavailable': { request: enqueue, parts: failing(new LogUnavailableError('secret detail')) },
+  'shutting-down': { request: ['POST', '/v1/claims', { workerId: 'w', waitMs: 1_000 }], stopping: true },
+  'projection-behind': {
+    request: ['GET', '/v1/jobs', undefined, { 'await-position': '1' }],
+    parts: projections({}),
+  },
+};
+
+const RETRYABLE: readonly ProblemCode[] = [
+  'idempotency-in-progress',
+  'contended',
+  'too-many-requests',
+  'dependency-unavailable',
+  'log-overloaded',
+  'log-unavailable',
+  'shutting-down',
+  'projection-behind',
+];
+
+/** Reaches its route when the server is already stopping. */
+async function callWhileStopping([method, url, body]: Request): ReturnType<TestApi['call']> {
+  const lookedUp = Promise.withResolvers<void>();
+  const verify = async () => {
+    await lookedUp.promise;
+    return PRINCIPALS['admin-a'];
+  };
+  const { app, call } = await testApi({ credentials: { verify } });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const answer = call(method, url, body);
+  const closing = app.close();
+  await waitUntil('the server stops', () => !app.server.listening);
+  lookedUp.resolve();
+  await closing;
+  return answer;
+}
+
+describe('problems', () => {
+  const open: TestApi[] = [];
+  afterAll(() => Promise.all(open.map((api) => api[Symbol.asyncDispose]())));
+
+  it.each(Object.keys(PROBLEMS) as ProblemCode[])('can be %s', async (code) => {
+    const { request, parts, stopping } = WAYS[code];
+    const api = await testApi(parts);
+    open.push(api);
+    const response = stopping ? await callWhileStopping(request) : await api.call(...request);
+    const problem = response.json<Problem>();
+    expect(problem, response.body).toMatchObject({
+      type: `/problems/${code}`,
+      title: PROBLEMS[code].title,
+      status: PROBLEMS[code].status,
+      code,
+      requestId: response.headers['request-id'],
+    });
+    expect(response.statusCode).toBe(PROBLEMS[code].status);
+    expect(response.headers['content-type']).toBe('application/problem+json');
+    expect(response.headers['retry-after'] !== undefined).toBe(RETRYABLE.includes(code));
+    expect(response.body).not.toContain('secret detail');
+  });
+
+  it('are all on their page in the documents, and no other', () => {
+    const text = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
+    const rows = Array.from(text.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \|/gm), ([, code, status]) => [
+      code,
+      Number(status),
+    ]);
+    const catalogue = Object.entries(PROBLEMS).map(([code, { status }]) => [code, status]);
+    expect(rows.toSorted()).toEqual(catalogue.toSorted());
+  });
+
+  it('have a page each', async () => {
+    const api = await testApi();
+    open.push(api);
+    for (const [code, { title }] of Object.entries(PROBLEMS)) {
+      const page = await api.app.inject({ url: `/problems/${code}` });
+      expect(page.statusCode).toBe(200);
+      expect(page.body).toContain(title);
+    }
+    expect((await api.app.inject({ url: '/problems/constructor' })).statusCode).toBe(404);
+  });
+
+  it('say which methods an address has', async () => {
+    const api = await testApi();
+    open.push(api);
+    const response = await api.call('DELETE', `/v1/jobs/${ID}`);
+    expect(response.headers.allow).toBe('GET, HEAD, PATCH');
+  });
+});

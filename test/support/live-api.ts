@@ -1,0 +1,80 @@
+import { createApiKey } from '../../src/adapters/postgres/api-keys.ts';
+import { noLogger } from '../../src/commands/telemetry.ts';
+import { readConfig } from '../../src/config.ts';
+import { startService } from '../../src/service.ts';
+import { createDatabase, type TestDatabase } from './database.ts';
+import { assertAsDescribed } from './described-answers.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape; the description checks them.
+  readonly body: any;
+}
+
+export interface Caller {
+  readonly tenantId: string;
+  readonly keyId: string;
+  readonly token: string;
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+}
+
+/** The whole service on a database of its own, listening. Every answer is compared with the API's description. */
+export interface LiveApi extends AsyncDisposable {
+  readonly url: string;
+  readonly database: TestDatabase;
+  /** A caller with a key of its own, for a tenant of its own. */
+  caller(): Promise<Caller>;
+}
+
+export async function startLiveApi(): Promise<LiveApi> {
+  const database = await createDatabase();
+  const invocation = readConfig([], { DATABASE_URL: database.url, PORT: '0' });
+  if (invocation.kind !== 'serve') throw new Error('no configuration');
+  const service = await startService({
+    ...invocation,
+    logger: noLogger,
+    databaseUrl: database.url,
+    devKey: undefined,
+  });
+  let tenants = 0;
+  return {
+    url: service.url,
+    database,
+    async caller() {
+      tenants += 1;
+      const tenantId = `tenant-${tenants}`;
+      const key = { name: 'test', tenants: [tenantId], role: 'admin' } as const;
+      const { token, keyId } = await createApiKey(database.pool, key);
+      const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+        request(service.url, {
+          method,
+          path,
+          body,
+          headers: { authorization: `Bearer ${token}`, ...headers },
+        });
+      return { tenantId, keyId, token, call };
+    },
+    async [Symbol.asyncDispose]() {
+      await service.stop();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+  readonly headers: Record<string, string>;
+}
+
+async function request(url: string, { method, path, body, headers }: Call): Promise<Answer> {
+  const json = body === undefined ? undefined : JSON.stringify(body);
+  const type = json === undefined ? undefined : { 'content-type': 'application/json' };
+  const response = await fetch(url + path, { method, headers: { ...type, ...headers }, body: json ?? null });
+  const text = await response.text();
+  const answer = text ? JSON.parse(text) : undefined;
+  assertAsDescribed(method, path, response, answer);
+  return { status: response.status, headers: response.headers, body: answer };
+}
