@@ -37,8 +37,9 @@ export function registerJsonBody(app: FastifyInstance): void {
       return value;
     },
   );
-  app.addHook('preValidation', async (request) => {
+  app.addHook('preValidation', (request, _reply, done) => {
     if (request.body === undefined && request.routeOptions.config.bodyOptional) request.body = {};
+    done();
   });
 }
 

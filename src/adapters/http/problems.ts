@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Logger, noLogger } from '../../commands/telemetry.ts';
 import type { Refused } from '../../commands/use-cases.ts';
+import { isDatabaseAway } from '../postgres/sql-errors.ts';
 import type { Problem } from './contract/problem.ts';
 import { PROBLEMS, type ProblemCode, slug } from './problem-catalogue.ts';
 import { InvalidRequestError, placesOf } from './request-validation.ts';
@@ -86,7 +87,7 @@ function toProblem(error: FastifyError | HttpProblem | InvalidRequestError): Htt
     const detail = known === 'validation' ? error.message : undefined;
     return new HttpProblem(known, detail, retryAfterOf(error, known));
   }
-  if (isDatabaseDown(error.code)) {
+  if (isDatabaseAway(error)) {
     return new HttpProblem('dependency-unavailable', undefined, { retryAfterMs: 1_000 });
   }
   // What Fastify itself refuses (bad URL, bad Content-Length, …) is the caller's mistake.
@@ -115,10 +116,3 @@ function retryAfterOf(error: FastifyError, code: ProblemCode): ProblemOptions {
   const retryAfterMs = given ?? (PROBLEMS[code].status >= 503 || code === 'contended' ? 1_000 : undefined);
   return retryAfterMs === undefined ? {} : { retryAfterMs };
 }
-
-/**
- * Connection refused or lost, server starting or stopping, too many connections, statement timeout; tables of a read
- * model that were not made yet.
- */
-const isDatabaseDown = (code: string | undefined): boolean =>
-  code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|08|57P|53300|57014|42P01)/.test(code);

@@ -48,8 +48,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
   registerJsonBody(app);
   registerRequestMetrics(app, parts.metrics);
   registerOpenApi(app);
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header(HEADERS.requestId, request.id);
+    done();
   });
   app.addHook('preClose', async () => {
     longPolls.closeAll();
