@@ -1,0 +1,140 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { promisify } from 'node:util';
+import { kafkaClassPath, missingForKafka } from './kafka-jars.ts';
+import { freePort } from './running-service.ts';
+import { tempFolder } from './temp-folder.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** A Kafka broker of one's own: Apache Kafka on the machine's Java, one node, in a temporary folder. */
+export interface KafkaServer extends AsyncDisposable {
+  readonly brokers: readonly string[];
+  /** Starts it again after kill or stop, with the same data at the same address. Resolves when it takes connections. */
+  start(): Promise<void>;
+  /** Ends it in order. */
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+/** Why suites that start brokers can't run here; undefined: they can. Says so on the terminal, too. */
+export function whyNoKafka(): string | undefined {
+  const missing = missingForKafka();
+  if (missing) console.warn(`SKIPPED: no Kafka for the tests: ${missing} (Java 17 or later, and Maven)`);
+  return missing;
+}
+
+export interface KafkaServerOptions {
+  /** Compile for throughput, as a real broker does; otherwise for a quick start. */
+  readonly forSpeed?: boolean;
+}
+
+export async function startKafka({ forSpeed = false }: KafkaServerOptions = {}): Promise<KafkaServer> {
+  const classPath = await kafkaClassPath();
+  const folder = await tempFolder();
+  const port = await freePort();
+  const settings = `${folder.path}/server.properties`;
+  await writeFile(settings, properties(folder.path, port, await freePort()));
+  const id = randomBytes(16).toString('base64url');
+  const jvm = ['-Xmx512m', '-XX:+UseSerialGC', ...(forSpeed ? [] : ['-XX:TieredStopAtLevel=1'])];
+  const format = [...jvm, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', settings];
+  await promisify(execFile)('java', format, { timeout: 60_000 });
+  let broker: Broker | undefined;
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    await broker?.end(signal);
+    broker = undefined;
+  };
+  const server: KafkaServer = {
+    brokers: [`127.0.0.1:${port}`],
+    async start() {
+      const started = await runBroker([...jvm, '-cp', classPath, 'kafka.Kafka', settings]);
+      broker = started;
+      await waitUntil(
+        'Kafka answers',
+        () => {
+          if (started.ended()) throw new Error(`Kafka ended:\n${started.output()}`);
+          return answers(port);
+        },
+        { timeoutMs: 60_000, everyMs: 50 },
+      );
+    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    async [Symbol.asyncDispose]() {
+      await end('SIGKILL');
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+  await server.start();
+  return server;
+}
+
+interface Broker {
+  output(): string;
+  ended(): boolean;
+  end(signal: NodeJS.Signals): Promise<void>;
+}
+
+/** Ends Java when its standard input does: a broker must not outlive a test run that was killed. */
+const GUARDED =
+  'exec 3<&0; java "$@" </dev/null & pid=$!; echo "$pid"; (read -r _ <&3; kill -9 "$pid") 2>/dev/null & wait "$pid"';
+
+async function runBroker(java: readonly string[]): Promise<Broker> {
+  const shell = spawn('sh', ['-c', GUARDED, 'sh', ...java], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const exited = once(shell, 'exit');
+  let text = '';
+  for (const stream of [shell.stdout, shell.stderr]) {
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      text = `${text}${part}`.slice(-20_000);
+    });
+  }
+  const [pid = ''] = await waitUntil('Java is started', () => /^\d+/.exec(text) ?? undefined);
+  return {
+    output: () => text,
+    ended: () => hasEnded(shell),
+    async end(signal) {
+      if (!hasEnded(shell)) process.kill(Number(pid), signal);
+      await exited;
+      shell.stdin.end();
+    },
+  };
+}
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
+
+async function answers(port: number): Promise<boolean> {
+  const socket = createConnection({ host: '127.0.0.1', port });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+const properties = (folder: string, port: number, controllerPort: number): string => `
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:${controllerPort}
+log.dirs=${folder}/data
+num.partitions=1
+auto.create.topics.enable=false
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+# A killed broker may come back once its session is over.
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+`;
