@@ -17,7 +17,11 @@ const MOST_QUEUES = 1_000;
 
 /** By name, the first 1,000. */
 export async function listQueues(context: QueryContext, tenantId: string): Promise<readonly QueueRow[]> {
-  const rows = await read<StoredQueue>(context.pool, queueSql(''), [tenantId]);
+  const rows = await read<StoredQueue>(
+    context.pool,
+    queueSql('', '(r.queue, r.type, r.priority) > (l.queue, l.type, l.priority)'),
+    [tenantId],
+  );
   return rows.map((row) => toQueueRow(tenantId, row, context.clock.now()));
 }
 
@@ -27,7 +31,11 @@ export async function getQueue(
   tenantId: string,
   queue: string,
 ): Promise<QueueRow | undefined> {
-  const [row] = await read<StoredQueue>(context.pool, queueSql('and queue = $2'), [tenantId, queue]);
+  const [row] = await read<StoredQueue>(
+    context.pool,
+    queueSql('and queue = $2', '(r.type, r.priority) > (l.type, l.priority)'),
+    [tenantId, queue],
+  );
   return row && toQueueRow(tenantId, row, context.clock.now());
 }
 
@@ -61,9 +69,10 @@ function pauseOf(row: StoredQueue, now: number): QueueRow['paused'] {
 
 /**
  * The oldest ready job of a queue: the ready table has them in order within each (type, priority), so the first of each
- * of these lanes is looked at, not the backlog.
+ * of these lanes is looked at, not the backlog. `after` must leave out columns that the condition fixes, or the walk
+ * starts at the first entry each time.
  */
-const queueSql = (condition: string) => `
+const queueSql = (condition: string, after: string) => `
 with recursive known as (
   select queue from queue_counts where tenant_id = $1 ${condition}
   union
@@ -85,7 +94,7 @@ with recursive known as (
     select r.queue, r.type, r.priority, r.ready_since
     from ready_jobs as r
     where r.tenant_id = $1 ${condition}
-      and (r.tenant_id, r.queue, r.type, r.priority) > ($1, l.queue, l.type, l.priority)
+      and ${after}
     order by r.tenant_id, r.queue, r.type, r.priority, r.seq
     limit 1
   ) as n
