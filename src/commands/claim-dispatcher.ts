@@ -115,7 +115,7 @@ export class ClaimDispatcher {
         withdrawn,
       );
     } catch (error) {
-      this.#logger.warn({ error, jobs: reservations.length }, 'reservations could not be given back');
+      this.#logger.warn({ err: error, jobs: reservations.length }, 'reservations could not be given back');
     }
   }
 
@@ -127,7 +127,7 @@ export class ClaimDispatcher {
         this.#dismiss();
         if (!progress && this.#waiters.size > 0) await this.#idle();
       } catch (error) {
-        this.#logger.warn({ error }, 'claiming failed; trying again');
+        this.#logger.warn({ err: error }, 'claiming failed; trying again');
         this.#metrics.count('claim_errors_total');
         this.#forget();
         for (const waiter of this.#waiters) waiter.tried = true;
@@ -197,12 +197,13 @@ export class ClaimDispatcher {
     const now = performance.now();
     if (!this.#mustLook && now - this.#readAt < POLL_MS / 2) return;
     const { readyQueue } = this.#deps;
-    const outdated = now - this.#readAt > ARRIVALS_KEPT_MS / 2 || now - this.#discoveredAt > REDISCOVER_MS;
+    const outdated = now - this.#readAt > ARRIVALS_KEPT_MS / 2;
     let arrivals = outdated ? await readyQueue.lanes() : await readyQueue.arrivals(this.#block);
     if (arrivals.epoch !== this.#epoch && !outdated) arrivals = await readyQueue.lanes();
     this.#mustLook = arrivals.more;
     this.#readAt = now;
     this.#learn(arrivals, now);
+    if (now - this.#discoveredAt > REDISCOVER_MS) void this.#rediscover(now);
     if (now - this.#recheckedAt < RECHECK_MS) return;
     this.#recheckedAt = now;
     this.#lanes.recheck();
@@ -211,22 +212,32 @@ export class ClaimDispatcher {
   #learn(arrivals: Arrivals, now: number): void {
     if (arrivals.whole) {
       this.#discoveredAt = now;
-      this.#lanes.forgetIdle();
-      if (arrivals.epoch !== this.#epoch) this.#lanes.clear();
       this.#epoch = arrivals.epoch;
-      for (const lane of arrivals.lanes) this.#lanes.rediscovered(lane);
-    } else {
-      for (const lane of arrivals.lanes) this.#lanes.arrived(lane);
+      this.#lanes.clear();
     }
+    for (const lane of arrivals.lanes) this.#lanes.arrived(lane);
     for (const tenantId of arrivals.changedTenants) this.#lanes.unblock(tenantId);
     this.#block = arrivals.block;
     if (arrivals.lanes.length > 0) this.#eager = EAGER_MS.length;
   }
 
+  /** In case a job was overlooked in spite of everything. Beside the claims: it may have to walk over much that is dead. */
+  async #rediscover(now: number): Promise<void> {
+    this.#discoveredAt = now;
+    this.#lanes.forgetIdle();
+    try {
+      const { lanes } = await this.#deps.readyQueue.lanes();
+      for (const lane of lanes) this.#lanes.rediscovered(lane);
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'looking for overlooked jobs failed');
+    }
+  }
+
   /** After an error nothing is known. */
   #forget(): void {
     this.#lanes.clear();
-    this.#discoveredAt = Number.NEGATIVE_INFINITY;
+    this.#readAt = Number.NEGATIVE_INFINITY;
+    this.#mustLook = true;
   }
 
   #dismiss(): void {

@@ -9,10 +9,14 @@ export interface LaneFilter {
 }
 
 interface KnownLane extends Lane {
-  /** Places up to here are empty, as far as this process saw. */
+  /** Looks begin after this place. */
   floor: number;
-  /** The floor at the two rechecks before: what was held by a claim that failed since lies above the older one. */
+  /** The last place that a job was taken from. */
+  last: number;
+  /** `last` at the two rechecks before: what claims held that failed since lies above the older one. */
   readonly recheck: [number, number];
+  /** `last` when idle lanes were forgotten before. */
+  lastBefore: number;
   maybeReady: boolean;
   blockedUntil: number;
 }
@@ -56,11 +60,11 @@ export class ReadyLanes {
     if (!this.#turns.has(tenant.id)) this.#turns.set(tenant.id, tenant);
   }
 
-  /** Looks at the whole lane again, from its first place. */
+  /** The lane was seen to have jobs: if it was thought to be empty, they are below its floor. */
   rediscovered(lane: Lane): void {
     const known = this.#lane(this.#tenant(lane.tenantId), lane);
+    if (known.maybeReady) return;
     known.floor = 0;
-    known.recheck.fill(0);
     this.arrived(lane);
   }
 
@@ -101,7 +105,9 @@ export class ReadyLanes {
     for (const job of reserved) {
       got.set(job.tenantId, (got.get(job.tenantId) ?? 0) + 1);
       const lane = this.#lane(this.#tenant(job.tenantId), job);
+      // Claims take in order, so nothing is left before it.
       if (job.seq > lane.floor) lane.floor = job.seq;
+      if (job.seq > lane.last) lane.last = job.seq;
     }
     for (const lane of blocked) {
       const known = this.#lane(this.#tenant(lane.tenantId), lane);
@@ -113,30 +119,35 @@ export class ReadyLanes {
       if (!tenant || (got.get(tenant.id) ?? 0) >= take.quota) continue;
       for (const lane of take.lanes) {
         const known = tenant.lanes.get(keyOf(lane));
-        if (known && known.blockedUntil <= now) known.maybeReady = false;
+        if (!known || known.blockedUntil > now) continue;
+        known.maybeReady = false;
+        known.floor = known.last;
       }
       this.#settle(tenant);
     }
   }
 
-  /** Steps back to the floors of two rechecks ago where jobs were taken since. Call it every one or two seconds. */
+  /** Looks again at what was taken since two rechecks ago. Call it every one or two seconds. */
   recheck(): void {
     for (const tenant of this.#tenants.values()) {
       for (const lane of tenant.lanes.values()) {
         const [older, old] = lane.recheck;
         lane.recheck[0] = old;
-        lane.recheck[1] = lane.floor;
-        if (older === lane.floor) continue;
-        lane.floor = older;
+        lane.recheck[1] = lane.last;
+        if (older === lane.last) continue;
+        lane.floor = Math.min(lane.floor, older);
         this.arrived(lane);
       }
     }
   }
 
-  /** Forgets lanes without jobs; what arrives in them later makes them known again. */
+  /** Forgets lanes from which nothing was taken since the call before; what arrives makes them known again. */
   forgetIdle(): void {
     for (const tenant of this.#tenants.values()) {
-      for (const [key, lane] of tenant.lanes) if (!lane.maybeReady) tenant.lanes.delete(key);
+      for (const [key, lane] of tenant.lanes) {
+        if (!lane.maybeReady && lane.lastBefore === lane.last) tenant.lanes.delete(key);
+        lane.lastBefore = lane.last;
+      }
       if (tenant.lanes.size === 0) this.#tenants.delete(tenant.id);
     }
   }
@@ -165,7 +176,9 @@ export class ReadyLanes {
       type,
       priority,
       floor: 0,
+      last: 0,
       recheck: [0, 0],
+      lastBefore: -1,
       maybeReady: false,
       blockedUntil: 0,
     };
