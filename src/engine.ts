@@ -115,7 +115,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   await checkDatabase(options.databaseUrl);
   const parts = createParts(options);
   try {
-    await migrate(parts.pool);
+    // On connections that may take their time.
+    await migrate(parts.projectionEnvironment.pool);
     if (options.alone) await forgetLeaders(parts.pool);
     // Queries find their tables from the first request on, whoever will fill them.
     await prepareProjections(parts.pool, parts.projections);

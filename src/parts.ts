@@ -5,7 +5,7 @@ import type { OperationStore } from './adapters/http/operation-store.ts';
 import { createPostgresEventLog, type PostgresEventLog } from './adapters/postgres/event-log.ts';
 import { createLead } from './adapters/postgres/leadership.ts';
 import { createOperationStore } from './adapters/postgres/operations.ts';
-import { createPool } from './adapters/postgres/pool.ts';
+import { createPool, type PoolSettings } from './adapters/postgres/pool.ts';
 import { createQueries } from './adapters/postgres/queries/queries.ts';
 import { postgresReadyQueue } from './adapters/postgres/ready-queue.ts';
 import { createStageJobs, createStagingArea, type StageJobs } from './adapters/postgres/staged-jobs.ts';
@@ -80,17 +80,19 @@ export interface Parts {
 /** Leases must be renewed in time, and read models move on, however busy the other connections are. */
 const LEADER_CONNECTIONS = 2;
 const PROJECTION_CONNECTIONS = 6;
+/** Somebody waits for the answer: better an error soon than an answer when nobody listens any more. */
+const WITH_CALLERS = { connectTimeoutMs: 4_000, statementTimeoutMs: 8_000, queryTimeoutMs: 9_000 } as const;
 
 export function createParts(options: PartsOptions): Parts {
   const { connections = 20, logger = noLogger, metrics = noMetrics } = options;
   const clock = systemClock;
   const ids = systemIds(clock);
   const onError = (error: Error): void => logger.warn({ err: error }, 'database connection lost');
-  const connect = (max: number): pg.Pool =>
-    createPool({ connectionString: options.databaseUrl, max, onError });
+  const connect = (max: number, timeouts: Partial<PoolSettings> = {}): pg.Pool =>
+    createPool({ connectionString: options.databaseUrl, max, onError, ...timeouts });
   const leaderPool = connect(LEADER_CONNECTIONS);
   const projectionPool = connect(PROJECTION_CONNECTIONS);
-  const pool = connect(Math.max(4, connections - LEADER_CONNECTIONS - PROJECTION_CONNECTIONS));
+  const pool = connect(Math.max(4, connections - LEADER_CONNECTIONS - PROJECTION_CONNECTIONS), WITH_CALLERS);
   const log = createPostgresEventLog({ pool, logger, metrics, maxPendingEvents: options.maxPendingEvents });
 
   const readyQueue = postgresReadyQueue(pool);

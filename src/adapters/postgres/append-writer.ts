@@ -23,7 +23,7 @@ export interface AppendWriterOptions {
   readonly onWritten?: ((stored: () => readonly StoredEvent[]) => void) | undefined;
   /** How long one round trip may take; default 5 s. */
   readonly callTimeoutMs?: number | undefined;
-  /** How long an append may stay unsettled before its callers get LogUnavailableError; default 10 s. */
+  /** How long an append may stay unsettled before its callers get LogUnavailableError; default 8 s. */
   readonly settleTimeoutMs?: number | undefined;
 }
 
@@ -49,7 +49,7 @@ export class AppendWriter {
 
   /** One answer a request, in their order. No stream may come twice. Never rejects. */
   async write(requests: readonly AppendRequest[]): Promise<readonly WriterAnswer[]> {
-    const deadline = performance.now() + (this.#options.settleTimeoutMs ?? 10_000);
+    const deadline = performance.now() + (this.#options.settleTimeoutMs ?? 8_000);
     try {
       return await this.#writeUntil(deadline, requests);
     } catch (error) {

@@ -8,6 +8,8 @@ export interface PoolSettings {
   readonly applicationName?: string | undefined;
   /** The server gives up a statement after this long; default 30 s, 0 for never. */
   readonly statementTimeoutMs?: number | undefined;
+  /** How long a caller waits for an answer, should the server not give up a statement itself; default: for ever. */
+  readonly queryTimeoutMs?: number | undefined;
   /** How long a caller waits for a connection; default 10 s. */
   readonly connectTimeoutMs?: number | undefined;
   /** Told about idle connections that broke, for example when the server restarts. */
@@ -29,6 +31,7 @@ export function createPool(settings: PoolSettings): pg.Pool {
     max: settings.max ?? 10,
     application_name: settings.applicationName ?? 'eventzr-jobs',
     connectionTimeoutMillis: settings.connectTimeoutMs ?? 10_000,
+    ...(settings.queryTimeoutMs === undefined ? {} : { query_timeout: settings.queryTimeoutMs }),
     keepAlive: true,
     // Settings travel in a statement, not in the start-up packet: connection poolers refuse unknown start-up options.
     onConnect: async (client) => {
