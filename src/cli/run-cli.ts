@@ -38,7 +38,7 @@ function failureOf(error: unknown): Failure {
   }
   if (error instanceof JobsApiError) {
     const { code, message, requestId } = error;
-    const hint = HINTS[code];
+    const hint = code === 'internal' ? `request ${requestId}` : HINTS[code];
     return { exitCode: EXIT.refused, code, message, ...(requestId && { requestId }), ...(hint && { hint }) };
   }
   if (error instanceof JobsConnectionError) {

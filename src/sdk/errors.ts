@@ -13,13 +13,19 @@ export class JobsApiError extends Error {
     readonly requestId?: string | undefined;
     readonly errors?: readonly { readonly pointer: string; readonly detail: string }[] | undefined;
   }) {
-    super([problem.detail, ...(problem.errors ?? []).map((e) => `${e.pointer}: ${e.detail}`)].join('\n  '));
+    super(messageOf(problem));
     this.name = 'JobsApiError';
     this.status = problem.status;
     this.code = problem.code;
     this.requestId = problem.requestId;
     this.errors = problem.errors ?? [];
   }
+}
+
+/** The detail may be the first of the errors already. */
+function messageOf({ detail, errors = [] }: ConstructorParameters<typeof JobsApiError>[0]): string {
+  const lines = (errors ?? []).map(({ pointer, detail: wrong }) => `${pointer}: ${wrong}`);
+  return [detail, ...lines.filter((line) => line !== detail)].join('\n  ');
 }
 
 /** The service could not be reached, or did not answer in time, on any try. */

@@ -1,0 +1,373 @@
+import { describe, expect, it, vi } from 'vitest';
+import { FatalError, JobsApiError, JobsWorker, ReleaseError, RetryAfterError } from '../../src/sdk/index.ts';
+import type { WorkerOptions } from '../../src/sdk/worker.ts';
+import { FakeTransport } from '../support/fake-transport.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+type Work = { work: { payload: unknown; result: unknown } };
+type Options = Partial<WorkerOptions<Work>>;
+
+function working(
+  transport: FakeTransport,
+  work: WorkerOptions<Work>['handlers']['work'],
+  options: Options = {},
+) {
+  return new JobsWorker<Work>({
+    connection: transport,
+    handlers: { work },
+    workerId: 'w1',
+    ...options,
+  }).start();
+}
+
+const ended = (transport: FakeTransport, count: number) =>
+  waitUntil(`${count} outcomes`, () => transport.outcomes.size >= count && transport.outcomes);
+
+/** A handler that holds its jobs until the test lets them go. */
+function held() {
+  const gate = Promise.withResolvers<void>();
+  const started: unknown[] = [];
+  const work = async ({ payload }: { payload: unknown }): Promise<void> => {
+    started.push(payload);
+    await gate.promise;
+  };
+  return { work, started, open: gate.resolve };
+}
+
+describe('outcomes', () => {
+  const outcomeOf = async (work: WorkerOptions<Work>['handlers']['work']) => {
+    const transport = new FakeTransport();
+    const [token = ''] = transport.add(1);
+    await using _ = working(transport, work);
+    return (await ended(transport, 1)).get(token);
+  };
+
+  it('of a handler that returns: completed, with its result', async () => {
+    const outcome = await outcomeOf(() => ({ sent: true }));
+    expect(outcome).toEqual({ leaseToken: 'lease-1', outcome: 'completed', result: { sent: true } });
+  });
+
+  it('of a handler that returns nothing: completed without a result', async () => {
+    expect(await outcomeOf(async () => undefined)).toEqual({ leaseToken: 'lease-1', outcome: 'completed' });
+  });
+
+  it('of a handler that throws: failed, with the error, to be retried by the policy', async () => {
+    const outcome = await outcomeOf(() => {
+      throw new RangeError('too much');
+    });
+    const error = { type: 'RangeError', message: 'too much', stack: expect.stringContaining('too much') };
+    expect(outcome).toMatchObject({ outcome: 'failed', error, fatal: false });
+    expect(outcome).toHaveProperty('retryAfterMs', undefined);
+  });
+
+  it('of a FatalError: failed, no retry', async () => {
+    const outcome = await outcomeOf(async () => {
+      throw new FatalError('no such customer');
+    });
+    expect(outcome).toMatchObject({ outcome: 'failed', fatal: true, error: { type: 'FatalError' } });
+  });
+
+  it('of a RetryAfterError: failed, to be retried then', async () => {
+    const outcome = await outcomeOf(async () => {
+      throw new RetryAfterError(90_000.4);
+    });
+    expect(outcome).toMatchObject({ outcome: 'failed', fatal: false, retryAfterMs: 90_000 });
+  });
+
+  it('of a ReleaseError: released, attempt not spent', async () => {
+    const runAt = new Date('2026-11-21T12:00:00Z');
+    const outcome = await outcomeOf(async () => {
+      throw new ReleaseError('not my turn', runAt);
+    });
+    expect(outcome).toEqual({ leaseToken: 'lease-1', outcome: 'released', reason: 'not my turn', runAt });
+  });
+
+  it.each([
+    ['a bigint', () => ({ n: 1n })],
+    ['a circle', () => globalThis],
+    ['a function', () => () => 1],
+  ])('of a handler that returns %s: failed, as JSON cannot hold that', async (_, work) => {
+    expect(await outcomeOf(work)).toMatchObject({ outcome: 'failed', error: { type: 'TypeError' } });
+  });
+
+  it.each([
+    ['text', 'broken', 'broken'],
+    ['nothing', undefined, 'undefined'],
+    ['what has no text', Object.create(null), 'object'],
+    ['what the service would not take', 'a\0b\ud800', 'a\ufffdb\ufffd'],
+  ])('of a handler that throws %s: failed', async (_, thrown, message) => {
+    const outcome = await outcomeOf(() => {
+      throw thrown;
+    });
+    expect(outcome).toMatchObject({ outcome: 'failed', error: { type: 'Error', message } });
+  });
+
+  it('of a job that no handler is there for: released', async () => {
+    const transport = new FakeTransport();
+    transport.add(1, undefined, 'constructor');
+    await using _ = working(transport, () => 1);
+    expect((await ended(transport, 1)).get('lease-1')).toMatchObject({ outcome: 'released' });
+  });
+});
+
+describe('a worker', () => {
+  it('runs as many handlers at once as it may, and claims ahead', async () => {
+    const transport = new FakeTransport();
+    transport.add(20);
+    const { work, started, open } = held();
+    await using worker = working(transport, work, { concurrency: 3, prefetch: 2 });
+    await waitUntil('the handlers run', () => worker.running === 3);
+    expect(transport.claimed[0]).toMatchObject({ workerId: 'w1', types: ['work'], max: 5, leaseMs: 30_000 });
+    expect(started).toEqual([0, 1, 2]);
+    open();
+    await ended(transport, 20);
+    expect(started).toHaveLength(20);
+    expect(Math.max(...transport.claimed.map(({ max }) => max))).toBeLessThanOrEqual(5);
+  });
+
+  it('reports what ends together in one call', async () => {
+    const transport = new FakeTransport();
+    transport.add(50);
+    const { work, open } = held();
+    await using worker = working(transport, work, { concurrency: 50 });
+    await waitUntil('the handlers run', () => worker.running === 50);
+    open();
+    await ended(transport, 50);
+    expect(transport.batches).toHaveLength(1);
+  });
+
+  it('reports again what could not be delivered', async () => {
+    const transport = new FakeTransport();
+    transport.add(1);
+    const { onAcknowledge } = transport;
+    transport.onAcknowledge = async (batch) => {
+      if (transport.batches.length < 3) throw new Error('connection lost');
+      return onAcknowledge(batch);
+    };
+    const runs = vi.fn();
+    await using worker = working(transport, runs);
+    await waitUntil('it got through', () => transport.batches.length === 3);
+    await worker.stop();
+    expect(runs).toHaveBeenCalledTimes(1);
+  });
+
+  it('does not let one outcome that the service cannot take hold up the others', async () => {
+    const transport = new FakeTransport();
+    transport.add(8);
+    transport.onAcknowledge = async (batch) => {
+      if (batch.some((one) => one.outcome === 'completed' && one.result === 3)) {
+        throw new JobsApiError({ status: 413, code: 'payload-too-large', detail: 'too large' });
+      }
+      return batch.map(() => ({ kind: 'acknowledged' }));
+    };
+    const problems: unknown[] = [];
+    await using _ = working(transport, ({ payload }) => payload, {
+      onProblem: (problem) => problems.push(problem),
+    });
+    await waitUntil('the refused one is reported as failed', () =>
+      [...transport.outcomes.values()].some(({ outcome }) => outcome === 'failed'),
+    );
+    expect(transport.outcomes.get('lease-4')).toMatchObject({
+      outcome: 'failed',
+      error: { type: 'ResultNotAccepted', message: 'too large' },
+    });
+    expect(problems).toHaveLength(1);
+    expect(transport.outcomes.size).toBe(8);
+  });
+
+  it('goes on when the service could not be reached', async () => {
+    const transport = new FakeTransport();
+    transport.add(1);
+    transport.onClaim = async () => {
+      if (transport.claimed.length === 1) throw new Error('unreachable');
+    };
+    const problems: string[] = [];
+    await using _ = working(transport, () => 1, { onProblem: ({ what }) => problems.push(what) });
+    await ended(transport, 1);
+    expect(problems).toEqual(['claim failed']);
+  });
+
+  it('says when an outcome was refused', async () => {
+    const transport = new FakeTransport();
+    transport.add(1);
+    transport.onAcknowledge = async () => [{ kind: 'refused', code: 'lease-lost' }];
+    const problems: unknown[] = [];
+    await using _ = working(transport, () => 1, { onProblem: (problem) => problems.push(problem) });
+    await waitUntil('it said so', () => problems.length > 0);
+    expect(problems).toEqual([{ what: 'outcome refused: lease-lost', jobId: 'job-1' }]);
+  });
+
+  it('refuses to run nothing at once', () => {
+    expect(() => working(new FakeTransport(), () => 1, { concurrency: 0 })).toThrow(RangeError);
+  });
+});
+
+describe('heartbeats', () => {
+  /** A lease so short that heartbeats come at once. */
+  const leaseMs = 30;
+
+  it('keep the leases of running and of waiting jobs', async () => {
+    const transport = new FakeTransport();
+    const tokens = transport.add(4);
+    const { work, open } = held();
+    await using _ = working(transport, work, { leaseMs, concurrency: 1, prefetch: 3 });
+    await waitUntil('all are covered', () => transport.beats.some((beat) => beat.length === 4));
+    expect(transport.beats.find((beat) => beat.length === 4)).toEqual(tokens);
+    open();
+  });
+
+  it('abort a handler whose job is cancelled, which counts as cancelled', async () => {
+    const transport = new FakeTransport();
+    transport.add(1);
+    transport.onHeartbeat = async (tokens) => ({
+      directive: 'run',
+      leases: tokens.map((leaseToken) => ({ leaseToken, status: 'cancel_requested' })),
+    });
+    const reasons: unknown[] = [];
+    await using _ = working(transport, (_job, { signal }) => untilAborted(signal, reasons), { leaseMs });
+    expect((await ended(transport, 1)).get('lease-1')).toMatchObject({ outcome: 'cancelled' });
+    expect(reasons).toMatchObject([{ why: 'cancel_requested' }]);
+  });
+
+  it('acknowledge the cancel of a job that has not started', async () => {
+    const transport = new FakeTransport();
+    transport.add(2);
+    transport.onHeartbeat = async () => ({
+      directive: 'run',
+      leases: [{ leaseToken: 'lease-2', status: 'cancel_requested' }],
+    });
+    const { work, started, open } = held();
+    await using _ = working(transport, work, { leaseMs, concurrency: 1, prefetch: 1 });
+    expect((await ended(transport, 1)).get('lease-2')).toMatchObject({ outcome: 'cancelled' });
+    open();
+    await ended(transport, 2);
+    expect(started).toEqual([0]);
+  });
+
+  it('abort a handler whose lease is lost', async () => {
+    const transport = new FakeTransport();
+    transport.add(1);
+    transport.onHeartbeat = async (tokens) => ({
+      directive: 'run',
+      leases: tokens.map((leaseToken) => ({ leaseToken, status: 'lost' })),
+    });
+    const reasons: unknown[] = [];
+    await using _ = working(transport, (_job, { signal }) => untilAborted(signal, reasons), { leaseMs });
+    await waitUntil('it was told', () => reasons.length > 0);
+    expect(reasons).toMatchObject([{ why: 'lease_lost' }]);
+  });
+
+  it('abort everything when they can no longer be delivered', async () => {
+    const transport = new FakeTransport();
+    transport.add(1);
+    transport.onHeartbeat = async () => {
+      throw new Error('unreachable');
+    };
+    const reasons: unknown[] = [];
+    await using _ = working(transport, (_job, { signal }) => untilAborted(signal, reasons), { leaseMs });
+    await waitUntil('it was told', () => reasons.length > 0);
+    expect(reasons).toMatchObject([{ why: 'lease_lost' }]);
+  });
+
+  it('make a quiet worker claim no more until it is woken', async () => {
+    const transport = new FakeTransport();
+    let directive: 'quiet' | 'run' = 'quiet';
+    transport.onHeartbeat = async () => ({ directive, leases: [] });
+    transport.add(1);
+    await using _ = working(transport, () => 1, { leaseMs, concurrency: 1, prefetch: 0 });
+    await ended(transport, 1);
+    await waitUntil('it was told', () => transport.beats.length >= 2);
+    transport.add(1);
+    // The long poll that was open when it was told may bring one more.
+    await ended(transport, 2);
+    transport.add(1);
+    const claims = transport.claimed.length;
+    await waitUntil('it was told again', () => transport.beats.length >= 5);
+    expect(transport.claimed).toHaveLength(claims);
+    directive = 'run';
+    await ended(transport, 3);
+  });
+
+  it('stop a worker that is to terminate', async () => {
+    const transport = new FakeTransport();
+    transport.onHeartbeat = async () => ({ directive: 'terminate', leases: [] });
+    const worker = working(transport, () => 1, { leaseMs });
+    await waitUntil('it was told', () => transport.beats.length > 0);
+    await worker.stop();
+    expect(() => worker.start()).toThrow('does not start again');
+  });
+});
+
+describe('stopping', () => {
+  it('lets handlers finish and gives back what has not started, spending no attempt', async () => {
+    const transport = new FakeTransport();
+    transport.add(5);
+    const { work, started, open } = held();
+    const worker = working(transport, work, { concurrency: 2, prefetch: 3 });
+    await waitUntil('the handlers run', () => worker.running === 2);
+    const stopped = worker.stop();
+    await ended(transport, 3);
+    for (const token of ['lease-3', 'lease-4', 'lease-5']) {
+      expect(transport.outcomes.get(token)).toMatchObject({ outcome: 'released' });
+    }
+    open();
+    await stopped;
+    expect(transport.outcomes.get('lease-1')).toMatchObject({ outcome: 'completed' });
+    expect(transport.outcomes.get('lease-2')).toMatchObject({ outcome: 'completed' });
+    expect(started).toEqual([0, 1]);
+    expect(worker.running).toBe(0);
+  });
+
+  it('gives back what a claim under way still brings', async () => {
+    const transport = new FakeTransport();
+    const gate = Promise.withResolvers<void>();
+    transport.onClaim = () => gate.promise;
+    transport.add(2);
+    const worker = working(transport, () => 1);
+    await waitUntil('it claims', () => transport.claimed.length === 1);
+    const stopped = worker.stop();
+    gate.resolve();
+    await stopped;
+    expect([...transport.outcomes.values()].map(({ outcome }) => outcome)).toEqual(['released', 'released']);
+  });
+
+  it('aborts handlers that take longer than the drain, and releases their jobs', async () => {
+    const transport = new FakeTransport();
+    transport.add(1);
+    const reasons: unknown[] = [];
+    const work: WorkerOptions<Work>['handlers']['work'] = (_job, { signal }) => untilAborted(signal, reasons);
+    const worker = working(transport, work, { drainMs: 0 });
+    await waitUntil('the handler runs', () => worker.running === 1);
+    await worker.stop();
+    expect(reasons).toMatchObject([{ why: 'draining' }]);
+    expect(transport.outcomes.get('lease-1')).toMatchObject({ outcome: 'released' });
+  });
+
+  it('does not wait for ever for a service that is gone', async () => {
+    const transport = new FakeTransport();
+    transport.add(1);
+    transport.onAcknowledge = async () => {
+      throw new Error('unreachable');
+    };
+    const problems: string[] = [];
+    const worker = working(transport, () => 1, { drainMs: 0, onProblem: ({ what }) => problems.push(what) });
+    await waitUntil('it tries to report', () => transport.batches.length > 0);
+    await worker.stop();
+    expect(problems).toContain('outcome refused: not_delivered');
+  });
+
+  it('is done at once when there is nothing to do, also before the start', async () => {
+    const idle = working(new FakeTransport(), () => 1);
+    await Promise.all([idle.stop(), idle.stop()]);
+    await new JobsWorker({ connection: new FakeTransport(), handlers: {} }).stop();
+  });
+});
+
+function untilAborted(signal: AbortSignal, reasons: unknown[]): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => {
+      reasons.push(signal.reason);
+      reject(signal.reason);
+    });
+  });
+}
