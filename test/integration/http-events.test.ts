@@ -125,6 +125,16 @@ describe('the event stream', () => {
     stream.close();
   });
 
+  it('has signs of life when nothing happens', async () => {
+    await api[Symbol.asyncDispose]();
+    api = await testApi({ limits: { streamPingMs: 10 } });
+    await api.app.listen({ port: 0, host: '127.0.0.1' });
+    address = api.app.server.address() as AddressInfo;
+    const stream = await open();
+    await waitUntil('it pings twice', () => stream.raw().split(': ping\n\n').length > 2);
+    stream.close();
+  });
+
   it('refuses clients that want something else', async () => {
     const response = await api.call('GET', '/v1/events/stream', undefined, { accept: 'application/json' });
     expect(response.statusCode).toBe(406);

@@ -75,7 +75,8 @@ export function registerProblems(app: FastifyInstance, logger: Logger = noLogger
   });
 }
 
-function toProblem(error: FastifyError | HttpProblem | InvalidRequestError): HttpProblem {
+/** What an error means to the caller. */
+export function toProblem(error: FastifyError | HttpProblem | InvalidRequestError): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error instanceof InvalidRequestError) {
     const errors = [...placesOf(error)];

@@ -6,7 +6,7 @@ import { registerIdempotency } from './idempotency.ts';
 import { registerJsonBody } from './json-body.ts';
 import { OpenRequests } from './open-requests.ts';
 import { registerOpenApi } from './openapi.ts';
-import { registerProblems } from './problems.ts';
+import { registerProblems, sendProblem, toProblem } from './problems.ts';
 import { registerRequestMetrics } from './request-metrics.ts';
 import { registerRequestValidation } from './request-validation.ts';
 import { acknowledgeRoutes } from './routes/acknowledge.ts';
@@ -37,6 +37,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     // A client gets this long to send its head and body; long polls wait in the answer.
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
   });
   const { limits, metrics } = parts;
   const longPolls = new OpenRequests(limits.waitingClaims, (open) => metrics.gauge('http_long_polls', open));

@@ -3,6 +3,7 @@ import { job, jobAttempt } from './jobs.ts';
 import {
   anyJson,
   cursor,
+  fingerprint,
   jobId,
   jobType,
   pageLimit,
@@ -17,7 +18,7 @@ import {
 const filter = {
   type: jobType.optional(),
   queue: queueName.optional(),
-  fingerprint: z.string().min(1).max(100).optional(),
+  fingerprint: fingerprint.optional(),
 };
 
 /** GET /v1/dead-letters */

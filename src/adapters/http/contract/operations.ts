@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { jobStatus } from './jobs.ts';
 import {
   cursor,
+  fingerprint,
   jobId,
   jobType,
   MAX_BATCH,
@@ -21,7 +22,7 @@ const filter = z
     type: jobType.optional(),
     queue: queueName.optional(),
     tag: tag.optional(),
-    fingerprint: z.string().min(1).max(100).optional(),
+    fingerprint: fingerprint.optional(),
     createdAfter: time.optional(),
     createdBefore: time.optional(),
   })

@@ -27,9 +27,12 @@ export const workerId = z
   .max(100)
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without blanks');
 
-/** RFC 3339 with an offset, years 0000 to 9999. */
+const LATEST_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** RFC 3339 with an offset, from 1970 to 9999. */
 export const time = z.iso
   .datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-11-21T09:30:00Z' })
+  .refine((text) => Date.parse(text) >= 0 && Date.parse(text) <= LATEST_TIME, 'must be from 1970 to 9999')
   .meta({ examples: ['2026-11-21T09:30:00Z'] });
 
 /** Any JSON value; kept byte for byte as it was sent. */
@@ -38,9 +41,19 @@ export const anyJson = z
   .meta({ id: 'AnyJson', description: 'Any JSON value, kept byte for byte.' });
 
 export const priority = z.int().min(1).max(9).describe('1 is taken first, 9 last.');
-export const tag = z.string().min(1).max(100);
+
+/** Words of a caller. Bodies are looked through for what can't be stored; query strings only here. */
+export const text = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .refine((value) => !value.includes('\0') && value.isWellFormed(), 'must not hold NUL or lone surrogates');
+
+export const tag = text(100);
+export const fingerprint = text(100).describe('Groups errors that are alike.');
 export const tags = z.array(tag).max(20);
-export const reason = z.string().min(1).max(500);
+export const reason = text(500);
 export const maxAttempts = z.int().min(1).max(1_000);
 
 const DAY_MS = 86_400_000;
@@ -60,7 +73,7 @@ export const position = z
 export const queryInteger = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
 export const pageLimit = queryInteger(1, 200).default(50);
-export const cursor = z.string().min(1).max(1_000);
+export const cursor = text(1_000);
 
 /** One value, several values or a comma-separated list in a query string. */
 export const queryList = <Item extends z.ZodType<string, string>>(item: Item) =>

@@ -46,6 +46,8 @@ export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests)
   app.get(
     '/v1/events/stream',
     {
+      // A stream without a body would stay open and say nothing.
+      exposeHeadRoute: false,
       config: { permission: 'read' },
       schema: {
         operationId: 'streamEvents',
