@@ -17,9 +17,14 @@ export interface OutgoingEvent {
   readonly queue: string;
   /** The CloudEvent in JSON structured mode; payload and result are byte for byte what the caller gave. */
   readonly json: string;
+  /** The same in two parts, for binary mode: the attributes, all of them texts, and the data as JSON. */
+  readonly attributes: EventAttributes;
+  readonly data: string;
 }
 
-type Attributes = Omit<CloudEventV1<never>, 'data'>;
+export type EventAttributes = Pick<CloudEventV1<never>, 'id' | 'source' | 'specversion' | 'type'> & {
+  readonly datacontenttype: string;
+} & Readonly<Record<string, string | undefined>>;
 
 /** CloudEvents 1.0 for everybody else; undefined for events that stay inside. */
 export function toCloudEvent(decoded: DecodedEvent): OutgoingEvent | undefined {
@@ -42,9 +47,9 @@ export function toCloudEvent(decoded: DecodedEvent): OutgoingEvent | undefined {
     causationid: metadata.causationId,
     recordedtime: new Date(decoded.recordedAt).toISOString(),
     traceparent: metadata.traceparent,
-  } satisfies Attributes;
+  } satisfies EventAttributes;
   const { type, queue, priority } = face.identity;
-  const data = JSON.stringify({
+  const known = JSON.stringify({
     tenantId,
     jobId,
     type,
@@ -54,6 +59,7 @@ export function toCloudEvent(decoded: DecodedEvent): OutgoingEvent | undefined {
     ...face.details,
   });
   const content = face.content ? `,"${face.content.field}":${face.content.text}` : '';
-  const json = `${JSON.stringify(attributes).slice(0, -1)},"data":${data.slice(0, -1)}${content}}}`;
-  return { id: attributes.id, type: face.type, tenantId, jobId, queue, json };
+  const data = `${known.slice(0, -1)}${content}}`;
+  const json = `${JSON.stringify(attributes).slice(0, -1)},"data":${data}}`;
+  return { id: attributes.id, type: face.type, tenantId, jobId, queue, json, attributes, data };
 }
