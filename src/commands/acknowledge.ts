@@ -5,7 +5,7 @@ import { jobStream } from '../domain/job/stream.ts';
 import type { DispatchDeps } from './dispatch-deps.ts';
 import type { JobHandler } from './job-handler.ts';
 import { type LeaseToken, parseLeaseToken } from './lease-token.ts';
-import { metadataFor } from './metadata-for.ts';
+import { metadataByTenant } from './metadata-for.ts';
 import { noMetrics } from './telemetry.ts';
 import type { Acknowledgement, AcknowledgementResult, Refused, UseCases } from './use-cases.ts';
 
@@ -23,7 +23,7 @@ export function createAcknowledge(deps: Omit<DispatchDeps, 'log' | 'readyQueue'>
   return async (context, tenants, acknowledgements) => {
     const tokens = acknowledgements.map((acknowledgement) => tokenOf(acknowledgement, tenants));
     const at = clock.now();
-    const causationId = ids.next();
+    const metadataOf = metadataByTenant(context, at, ids.next());
     const works = tokens.flatMap((token, index) => {
       const acknowledgement = acknowledgements[index];
       if (!token || !acknowledgement) return [];
@@ -31,7 +31,7 @@ export function createAcknowledge(deps: Omit<DispatchDeps, 'log' | 'readyQueue'>
       return {
         stream,
         command: commandOf(acknowledgement, token.leaseId, at, ids.random()),
-        metadata: metadataFor({ ...context, tenantId: token.tenantId }, at, causationId),
+        metadata: metadataOf(token.tenantId),
         assume: running.get(stream),
       };
     });

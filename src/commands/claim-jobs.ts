@@ -4,7 +4,7 @@ import type { ClaimDispatcher, Reservation } from './claim-dispatcher.ts';
 import type { DispatchDeps } from './dispatch-deps.ts';
 import type { JobHandler } from './job-handler.ts';
 import { formatLeaseToken } from './lease-token.ts';
-import { metadataFor } from './metadata-for.ts';
+import { metadataByTenant } from './metadata-for.ts';
 import { placementOf, stateOf } from './placement.ts';
 import { noLogger, noMetrics } from './telemetry.ts';
 import type { Claim, ClaimRequest, UseCases } from './use-cases.ts';
@@ -57,14 +57,14 @@ async function start(
 ): Promise<readonly Started[]> {
   const { handler, dispatcher, running, clock, ids } = deps;
   const at = clock.now();
-  const causationId = ids.next();
+  const metadataOf = metadataByTenant(context, at, ids.next());
   let results: readonly Handled[];
   try {
     results = await handler.handle(
       reservations.map(({ tenantId, jobId, revision, snapshot, leaseId }) => ({
         stream: jobStream(tenantId, jobId),
         command: { type: 'StartJob', workerId: request.workerId, leaseId, leaseMs: request.leaseMs, at },
-        metadata: metadataFor({ ...context, tenantId }, at, causationId),
+        metadata: metadataOf(tenantId),
         assume: snapshot === undefined ? undefined : { state: stateOf(snapshot), revision },
       })),
     );
@@ -118,7 +118,7 @@ async function releaseUnseen(
   started: readonly Started[],
 ): Promise<void> {
   const at = clock.now();
-  const causationId = ids.next();
+  const metadataOf = metadataByTenant(context, at, ids.next());
   await handler.handle(
     started.map(({ reservation: { tenantId, jobId, leaseId }, handled: { state, revision } }) => ({
       stream: jobStream(tenantId, jobId),
@@ -128,7 +128,7 @@ async function releaseUnseen(
         reason: 'the client was gone before the claim was answered',
         at,
       },
-      metadata: metadataFor({ ...context, tenantId }, at, causationId),
+      metadata: metadataOf(tenantId),
       assume: { state, revision },
     })),
   );

@@ -6,3 +6,19 @@ export function metadataFor(context: CallContext, occurredAt: number, commandId:
   const { tenantId, actor, correlationId, traceparent } = context;
   return { tenantId, actor, correlationId, causationId: commandId, occurredAt, traceparent };
 }
+
+/** The same for a call about jobs of many tenants: one object for each, which the log then writes down once. */
+export function metadataByTenant(
+  context: Omit<CallContext, 'tenantId'>,
+  occurredAt: number,
+  commandId: string,
+): (tenantId: string) => EventMetadata {
+  const byTenant = new Map<string, EventMetadata>();
+  return (tenantId) => {
+    const known = byTenant.get(tenantId);
+    if (known) return known;
+    const metadata = metadataFor({ ...context, tenantId }, occurredAt, commandId);
+    byTenant.set(tenantId, metadata);
+    return metadata;
+  };
+}

@@ -105,13 +105,19 @@ function encode(
     `{${expected.join(',')}}`,
     eventStreams.length === streams.length ? null : eventStreams.join('\n'),
     `{${revisions.join(',')}}`,
-    types.join('\n'),
-    `{${versions.join(',')}}`,
+    oneForAll(types).join('\n'),
+    `{${oneForAll(versions).join(',')}}`,
     data.join('\n'),
-    metadata.join('\n'),
+    oneForAll(metadata).join('\n'),
     hasContent ? contents.join('\n') : null,
     recordedAt ?? null,
   ];
+}
+
+/** Most calls carry one command for many jobs: what its events have in common travels once. */
+function oneForAll<Value>(values: readonly Value[]): readonly Value[] {
+  const [first] = values;
+  return values.every((value) => value === first) ? values.slice(0, 1) : values;
 }
 
 /** Between JSON's tokens a line break means as much as a space, and inside its strings there is none. */

@@ -29,6 +29,7 @@ alter table events alter column stream set statistics 10;
 -- streams in ascending order so that two calls can't wait for each other, events of a stream in order of revision.
 -- Lists of text are joined by line breaks, which JSON never holds raw: cheaper on both sides than array literals.
 -- p_event_streams null: one event a stream. p_contents null: no event has content; an empty entry: this one has none.
+-- p_types, p_schema_versions and p_metadata may have a single entry: it holds for all events.
 --
 -- actual: the streams' last revisions before the call, -1 for none; what differs from p_expected was not written.
 -- positions: of the written events, in the order they were given. stamped_at: their recorded_at.
@@ -54,6 +55,9 @@ as $$
 declare
   v_streams text[] := string_to_array(p_streams, E'\n');
   v_conflicting text[] := null;
+  -- unnest fills lists that are too short with nulls.
+  v_type text := split_part(p_types, E'\n', 1);
+  v_metadata text := split_part(p_metadata, E'\n', 1);
 begin
   stamped_at := coalesce(p_recorded_at, (extract(epoch from clock_timestamp()) * 1000)::bigint);
 
@@ -88,11 +92,11 @@ begin
       nextval('events_position'),
       stamped_at,
       e.revision,
-      e.schema_version,
+      coalesce(e.schema_version, p_schema_versions[1]),
       e.stream,
-      e.type,
+      coalesce(e.type, v_type),
       e.data,
-      e.metadata,
+      coalesce(e.metadata, v_metadata),
       nullif(e.content, '')
     from unnest(
       coalesce(string_to_array(p_event_streams, E'\n'), v_streams),
