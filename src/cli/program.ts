@@ -9,6 +9,7 @@ import { eventCommands } from './commands/events.ts';
 import { getCommand } from './commands/get.ts';
 import { keyCommands } from './commands/keys.ts';
 import { listCommand } from './commands/list.ts';
+import { operationCommands } from './commands/operations.ts';
 import { projectionCommands } from './commands/projections.ts';
 import { queueCommands } from './commands/queues.ts';
 import { retryCommand } from './commands/retry.ts';
@@ -33,7 +34,7 @@ export function createProgram(): Command {
   const program = new Command('eventzr-jobs')
     .description('Run and operate Eventzr Jobs. Ask any command for --help.')
     .option('--url <url>', 'address of the service (JOBS_URL)')
-    .option('--json', 'answer for programs: one JSON document, or one to a line for streams', false)
+    .option('--json', 'answer for programs: one JSON document, or one to a line for streams')
     .version(version())
     .configureHelp({ showGlobalOptions: true, sortOptions: false })
     .showSuggestionAfterError()
@@ -45,7 +46,17 @@ export function createProgram(): Command {
       'Jobs',
       [enqueueCommand(), getCommand(), listCommand(), cancelCommand(), retryCommand(), amendCommand()],
     ],
-    ['Operating', [deadLetterCommands(), queueCommands(), workerCommands(), statsCommand(), eventCommands()]],
+    [
+      'Operating',
+      [
+        deadLetterCommands(),
+        operationCommands(),
+        queueCommands(),
+        workerCommands(),
+        statsCommand(),
+        eventCommands(),
+      ],
+    ],
     ['The service itself', [serveCommand(), projectionCommands(), keyCommands(), doctorCommand()]],
   ];
   for (const [title, commands] of groups) {

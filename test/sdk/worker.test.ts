@@ -1,114 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { FatalError, JobsApiError, JobsWorker, ReleaseError, RetryAfterError } from '../../src/sdk/index.ts';
-import type { WorkerOptions } from '../../src/sdk/worker.ts';
+import { JobsApiError, JobsWorker } from '../../src/sdk/index.ts';
 import { FakeTransport } from '../support/fake-transport.ts';
 import { waitUntil } from '../support/wait-until.ts';
-
-type Work = { work: { payload: unknown; result: unknown } };
-type Options = Partial<WorkerOptions<Work>>;
-
-function working(
-  transport: FakeTransport,
-  work: WorkerOptions<Work>['handlers']['work'],
-  options: Options = {},
-) {
-  return new JobsWorker<Work>({
-    connection: transport,
-    handlers: { work },
-    workerId: 'w1',
-    ...options,
-  }).start();
-}
-
-const ended = (transport: FakeTransport, count: number) =>
-  waitUntil(`${count} outcomes`, () => transport.outcomes.size >= count && transport.outcomes);
-
-/** A handler that holds its jobs until the test lets them go. */
-function held() {
-  const gate = Promise.withResolvers<void>();
-  const started: unknown[] = [];
-  const work = async ({ payload }: { payload: unknown }): Promise<void> => {
-    started.push(payload);
-    await gate.promise;
-  };
-  return { work, started, open: gate.resolve };
-}
-
-describe('outcomes', () => {
-  const outcomeOf = async (work: WorkerOptions<Work>['handlers']['work']) => {
-    const transport = new FakeTransport();
-    const [token = ''] = transport.add(1);
-    await using _ = working(transport, work);
-    return (await ended(transport, 1)).get(token);
-  };
-
-  it('of a handler that returns: completed, with its result', async () => {
-    const outcome = await outcomeOf(() => ({ sent: true }));
-    expect(outcome).toEqual({ leaseToken: 'lease-1', outcome: 'completed', result: { sent: true } });
-  });
-
-  it('of a handler that returns nothing: completed without a result', async () => {
-    expect(await outcomeOf(async () => undefined)).toEqual({ leaseToken: 'lease-1', outcome: 'completed' });
-  });
-
-  it('of a handler that throws: failed, with the error, to be retried by the policy', async () => {
-    const outcome = await outcomeOf(() => {
-      throw new RangeError('too much');
-    });
-    const error = { type: 'RangeError', message: 'too much', stack: expect.stringContaining('too much') };
-    expect(outcome).toMatchObject({ outcome: 'failed', error, fatal: false });
-    expect(outcome).toHaveProperty('retryAfterMs', undefined);
-  });
-
-  it('of a FatalError: failed, no retry', async () => {
-    const outcome = await outcomeOf(async () => {
-      throw new FatalError('no such customer');
-    });
-    expect(outcome).toMatchObject({ outcome: 'failed', fatal: true, error: { type: 'FatalError' } });
-  });
-
-  it('of a RetryAfterError: failed, to be retried then', async () => {
-    const outcome = await outcomeOf(async () => {
-      throw new RetryAfterError(90_000.4);
-    });
-    expect(outcome).toMatchObject({ outcome: 'failed', fatal: false, retryAfterMs: 90_000 });
-  });
-
-  it('of a ReleaseError: released, attempt not spent', async () => {
-    const runAt = new Date('2026-11-21T12:00:00Z');
-    const outcome = await outcomeOf(async () => {
-      throw new ReleaseError('not my turn', runAt);
-    });
-    expect(outcome).toEqual({ leaseToken: 'lease-1', outcome: 'released', reason: 'not my turn', runAt });
-  });
-
-  it.each([
-    ['a bigint', () => ({ n: 1n })],
-    ['a circle', () => globalThis],
-    ['a function', () => () => 1],
-  ])('of a handler that returns %s: failed, as JSON cannot hold that', async (_, work) => {
-    expect(await outcomeOf(work)).toMatchObject({ outcome: 'failed', error: { type: 'TypeError' } });
-  });
-
-  it.each([
-    ['text', 'broken', 'broken'],
-    ['nothing', undefined, 'undefined'],
-    ['what has no text', Object.create(null), 'object'],
-    ['what the service would not take', 'a\0b\ud800', 'a\ufffdb\ufffd'],
-  ])('of a handler that throws %s: failed', async (_, thrown, message) => {
-    const outcome = await outcomeOf(() => {
-      throw thrown;
-    });
-    expect(outcome).toMatchObject({ outcome: 'failed', error: { type: 'Error', message } });
-  });
-
-  it('of a job that no handler is there for: released', async () => {
-    const transport = new FakeTransport();
-    transport.add(1, undefined, 'constructor');
-    await using _ = working(transport, () => 1);
-    expect((await ended(transport, 1)).get('lease-1')).toMatchObject({ outcome: 'released' });
-  });
-});
+import { ended, held, untilAborted, type WorkHandler, working } from '../support/working.ts';
 
 describe('a worker', () => {
   it('runs as many handlers at once as it may, and claims ahead', async () => {
@@ -335,7 +229,7 @@ describe('stopping', () => {
     const transport = new FakeTransport();
     transport.add(1);
     const reasons: unknown[] = [];
-    const work: WorkerOptions<Work>['handlers']['work'] = (_job, { signal }) => untilAborted(signal, reasons);
+    const work: WorkHandler = (_job, { signal }) => untilAborted(signal, reasons);
     const worker = working(transport, work, { drainMs: 0 });
     await waitUntil('the handler runs', () => worker.running === 1);
     await worker.stop();
@@ -362,12 +256,3 @@ describe('stopping', () => {
     await new JobsWorker({ connection: new FakeTransport(), handlers: {} }).stop();
   });
 });
-
-function untilAborted(signal: AbortSignal, reasons: unknown[]): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => {
-      reasons.push(signal.reason);
-      reject(signal.reason);
-    });
-  });
-}

@@ -5,15 +5,21 @@ import type {
   ListDeadLettersQuery,
 } from '../../adapters/http/contract/dead-letters.ts';
 import { usageError } from '../cli-error.ts';
-import { eachDeadLetter, type Selection } from '../each-dead-letter.ts';
 import { withExample } from '../example.ts';
 import { numberText, shortText, sinceText, statusText } from '../format.ts';
 import { jobText } from '../job-text.ts';
 import type { Output } from '../output.ts';
 import { type PageOptions, printPages, withPageOptions } from '../pages.ts';
+import { runOperation } from '../run-operation.ts';
 import { sessionOf } from '../session.ts';
 import { json, jsonFile, time } from '../values.ts';
 import { attemptTable } from './get.ts';
+
+interface Selection {
+  readonly type?: string;
+  readonly queue?: string;
+  readonly fingerprint?: string;
+}
 
 const withFilter = (command: Command): Command =>
   command
@@ -103,63 +109,71 @@ type ReplayOptions = Selection & {
   readonly toQueue?: string;
   readonly runAt?: string;
   readonly reason?: string;
-  readonly all?: boolean;
+  readonly dryRun?: boolean;
 };
 
 function replay(): Command {
   const command = withFilter(
     new Command('replay')
       .description('Run a dead letter again, its payload edited or not; or all that match')
-      .argument('[job]', 'its id')
+      .argument('[job]', 'its id; or else --type, --queue or --fingerprint')
       .option('--payload <json>', 'with another payload', json)
       .option('--payload-file <file>', 'the same from a file; - is standard input', jsonFile)
       .option('--to-queue <name>', 'in another queue')
       .option('--run-at <time>', 'not now but at a time, or 10m from now', time)
       .option('--reason <text>', 'why; kept in its history')
-      .option('--all', 'every dead letter that matches --type, --queue and --fingerprint'),
+      .option('--dry-run', 'only say how many match'),
   );
   command.action(async (id: string | undefined, options: ReplayOptions, self: Command) => {
     const session = sessionOf(self);
-    const { toQueue, runAt, reason, payload = options.payloadFile } = options;
+    const { toQueue, runAt, reason, dryRun = false, payload = options.payloadFile } = options;
+    const why = reason === undefined ? {} : { reason };
     const change = {
+      ...why,
       ...(payload !== undefined && { payload }),
       ...(toQueue !== undefined && { queue: toQueue }),
       ...(runAt !== undefined && { runAt }),
-      ...(reason !== undefined && { reason }),
     };
-    const replayOne = (jobId: string) => session.client.deadLetters.replay(jobId, change);
     if (isMany(id, options)) {
-      return eachDeadLetter(session, filterOf(options), { done: 'replayed', change: replayOne });
+      if (Object.keys(change).length > Object.keys(why).length) {
+        throw usageError('--payload, --to-queue and --run-at are for one job');
+      }
+      return runOperation(session, { action: 'replay', filter: filterOf(options), ...why }, dryRun);
     }
-    const job = await replayOne(id);
+    const job = await session.client.deadLetters.replay(id, change);
     await session.out.result(job, () => `${job.id}  ${statusText(session.out, job.status)}`);
   });
-  return withExample(command, `dlq replay --all --fingerprint 5f1d0c2a --reason 'mail server is back'`);
+  return withExample(command, `dlq replay --fingerprint 5f1d0c2a --reason 'mail server is back'`);
 }
+
+type PurgeOptions = Selection & { readonly reason: string; readonly dryRun?: boolean };
 
 function purge(): Command {
   const command = withFilter(
     new Command('purge')
       .description('Give a dead letter up for ever; or all that match')
-      .argument('[job]', 'its id')
+      .argument('[job]', 'its id; or else --type, --queue or --fingerprint')
       .requiredOption('--reason <text>', 'why; kept in its history')
-      .option('--all', 'every dead letter that matches --type, --queue and --fingerprint'),
+      .option('--dry-run', 'only say how many match'),
   );
-  command.action(
-    async (id: string | undefined, options: Selection & { reason: string; all?: boolean }, self: Command) => {
-      const session = sessionOf(self);
-      const purgeOne = (jobId: string) => session.client.deadLetters.purge(jobId, options.reason);
-      if (isMany(id, options)) {
-        return eachDeadLetter(session, filterOf(options), { done: 'purged', change: purgeOne });
-      }
-      await purgeOne(id);
-      await session.out.result({ id, purged: true }, () => `${id}  purged`);
-    },
-  );
+  command.action(async (id: string | undefined, options: PurgeOptions, self: Command) => {
+    const session = sessionOf(self);
+    const { reason, dryRun = false } = options;
+    if (isMany(id, options)) {
+      return runOperation(session, { action: 'purge', filter: filterOf(options), reason }, dryRun);
+    }
+    await session.client.deadLetters.purge(id, reason);
+    await session.out.result({ id, purged: true }, () => `${id}  purged`);
+  });
   return withExample(command, `dlq purge 019340a1-7f3e-7000-8c11-2a3b4c5d6e7f --reason 'test data'`);
 }
 
-function isMany(id: string | undefined, { all = false }: { all?: boolean }): id is undefined {
-  if (all === (id !== undefined)) throw usageError('give the id of a job, or --all');
-  return all;
+/** Whether the command is about all that match; one of the two must be given. */
+function isMany(id: string | undefined, options: Selection & { readonly dryRun?: boolean }): id is undefined {
+  const many = Object.keys(filterOf(options)).length > 0;
+  if (many === (id !== undefined)) {
+    throw usageError('give the id of a job; or else --type, --queue or --fingerprint');
+  }
+  if (!many && options.dryRun) throw usageError('--dry-run is for all that match');
+  return many;
 }

@@ -7,7 +7,9 @@ import { statusText } from '../format.ts';
 import { sessionOf } from '../session.ts';
 import { duration, json, jsonFile, retryPolicy, several, time, wholeNumber } from '../values.ts';
 
-type Options = Omit<EnqueueJobRequest, 'type' | 'payload' | 'tags'> & {
+type Options = Omit<EnqueueJobRequest, 'type' | 'payload' | 'tags' | 'timeoutMs' | 'deadlineAt'> & {
+  readonly timeout?: number;
+  readonly deadline?: string;
   readonly payloadFile?: unknown;
   readonly tag?: string[];
   readonly idempotencyKey?: string;
@@ -25,8 +27,8 @@ export function enqueueCommand(): Command {
     .option('--run-at <time>', 'not before: a time, or 10m from now', time)
     .option('--max-attempts <n>', 'standard: 3', wholeNumber(1, 1_000))
     .option('--retry <policy>', 'standard, none, exponential, fixed:30s or steps:1s,10s,1m', retryPolicy)
-    .option('--timeout-ms <time>', 'longest time one attempt may take: 30s', duration)
-    .option('--deadline-at <time>', 'a dead letter when it is not finished by then', time)
+    .option('--timeout <time>', 'longest time one attempt may take: 30s', duration)
+    .option('--deadline <time>', 'a dead letter when it is not finished by then', time)
     .option('--dedupe-key <key>', 'while an unfinished job has this key, that job answers')
     .option('--tag <tag>', 'may be given several times', several)
     .option('--idempotency-key <key>', 'repeating it within a day answers the first job')
@@ -65,6 +67,6 @@ function jobOptions({
   deadlineAt,
   dedupeKey,
 }: Options) {
-  const all = { queue, priority, runAt, maxAttempts, retry, timeoutMs, deadlineAt, dedupeKey };
+  const all = { queue, priority, runAt, maxAttempts, retry, dedupeKey, ...times };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
