@@ -21,7 +21,7 @@ export interface LoadOptions {
   readonly apiKey: string;
   readonly producers?: number;
   readonly workers?: number;
-  /** Handlers fail their first attempt at every n-th job. Default 7. */
+  /** Handlers fail their first attempt at every n-th job; 0 for none. Default 7. */
   readonly failEvery?: number;
   readonly leaseMs?: number;
 }
