@@ -6,7 +6,7 @@ import { READY_JOBS } from './projections/ready-jobs.ts';
 import { runProjections } from './projections/runner.ts';
 
 /** What a process does besides answering calls. */
-export type BackgroundRole = 'projections' | 'timers';
+export type BackgroundRole = 'projections' | 'timers' | 'forwarder';
 
 export interface BackgroundTask {
   readonly name: string;
@@ -18,6 +18,7 @@ export function backgroundTasks(parts: Parts, roles: ReadonlySet<BackgroundRole>
   return [
     ...(roles.has('projections') ? projectionTasks(parts) : []),
     ...(roles.has('timers') ? timerTasks(parts) : []),
+    ...(roles.has('forwarder') ? forwarderTasks(parts) : []),
   ];
 }
 
@@ -66,5 +67,21 @@ function timerTasks({
     { name: 'staged_jobs', task: (signal) => stagedJobsRelay.run(signal) },
     { name: 'operations', task: (signal) => operations.run(signal) },
     { name: 'idempotency_keys', task: createIdempotencySweeper(pool) },
+  ];
+}
+
+function forwarderTasks({ forwarder, forwarderStatus, projectionEnvironment }: Parts): BackgroundTask[] {
+  if (!forwarder) return [];
+  return [
+    {
+      name: 'forwarder',
+      task: (signal) =>
+        projectionEnvironment.lead({
+          name: 'forwarder',
+          signal,
+          task: (leading, fence) => forwarder.run(leading, fence),
+        }),
+    },
+    { name: 'forwarder_status', task: (signal) => forwarderStatus.report(signal) },
   ];
 }

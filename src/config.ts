@@ -1,8 +1,11 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import type { KafkaOptions } from './adapters/kafka/options.ts';
 import { StartupError } from './adapters/process/startup-error.ts';
+import { KAFKA_SETTINGS, kafkaOptions, kafkaProblems } from './kafka-settings.ts';
+import { type Setting, setting, wholeNumber } from './setting.ts';
 
-export const ROLES = ['api', 'projections', 'timers'] as const;
+export const ROLES = ['api', 'projections', 'timers', 'forwarder'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Everything that can be set from outside, checked and frozen. Durations in milliseconds, sizes in bytes. */
@@ -19,14 +22,8 @@ export interface Config {
   readonly maxPendingEvents: number;
   readonly maxPayloadBytes: number;
   readonly demo: boolean;
-}
-
-/** A setting as people see it: in the environment, in docs/configuration.md and in .env.example. */
-export interface Setting {
-  readonly name: string;
-  /** As it would be written; empty: not set. */
-  readonly standard: string;
-  readonly meaning: string;
+  /** Absent: public events stay here. */
+  readonly kafka: KafkaOptions | undefined;
 }
 
 const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
@@ -65,7 +62,7 @@ const SETTINGS = {
   ROLES: setting(
     roles,
     ROLES.join(','),
-    'What this process does: answer the API, maintain read models, fire timers and expire leases. Also `--roles`',
+    'What this process does: answer the API, maintain read models, fire timers and expire leases, put events on Kafka. Also `--roles`',
   ),
   SHUTDOWN_MS: setting(
     wholeNumber(0, 600_000),
@@ -82,10 +79,11 @@ const SETTINGS = {
     '262144',
     'Size of one payload or result at most',
   ),
+  ...KAFKA_SETTINGS,
 } as const;
 
 /** Parts that other versions have; setting them must not go unnoticed. */
-const NOT_IN_THIS_VERSION = { EVENTSTOREDB_URL: 'EventStoreDB', KAFKA_BROKERS: 'Kafka' } as const;
+const NOT_IN_THIS_VERSION = { EVENTSTOREDB_URL: 'EventStoreDB' } as const;
 
 export const SETTING_LIST: readonly Setting[] = Object.entries(SETTINGS).map(
   ([name, { standard, meaning }]) => ({
@@ -107,7 +105,7 @@ export const HELP = `Eventzr Jobs: a multi-tenant job service on an event log
 
 Settings come from the environment or from a file named .env:
 
-${SETTING_LIST.map(({ name, standard }) => `  ${name.padEnd(22)}${standard}`.trimEnd()).join('\n')}
+${SETTING_LIST.map(({ name, standard }) => `  ${name.padEnd(26)}${standard}`.trimEnd()).join('\n')}
 
 They are explained in docs/configuration.md.
 `;
@@ -137,9 +135,10 @@ export function readConfig(
   for (const issue of values.error?.issues ?? []) {
     const name = String(issue.path[0]);
     // A connection string may hold a password.
-    const value = name === 'DATABASE_URL' ? '' : `, not ${JSON.stringify(given[name])}`;
+    const value = /^DATABASE_URL$|PASSWORD/.test(name) ? '' : `, not ${JSON.stringify(given[name])}`;
     problems.push(`${name}: ${issue.message}${value}`);
   }
+  if (values.success) problems.push(...kafkaProblems(values.data));
   if (!values.success || problems.length > 0) throw invalid(problems);
   const { data } = values;
   return {
@@ -156,6 +155,7 @@ export function readConfig(
       maxPendingEvents: data.MAX_PENDING_EVENTS,
       maxPayloadBytes: data.MAX_PAYLOAD_BYTES,
       demo: flags.demo === true,
+      kafka: kafkaOptions(data),
     }),
   };
 }
@@ -172,19 +172,6 @@ function readFlags(args: readonly string[]) {
   } catch (error) {
     throw invalid([`${(error as Error).message.split('. ')[0]}; --help shows what there is`]);
   }
-}
-
-function setting<T extends z.ZodType>(schema: T, standard: string, meaning: string) {
-  return { schema, standard, meaning };
-}
-
-function wholeNumber(least: number, most: number) {
-  const error = `must be a whole number from ${least} to ${most}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, error)
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, error);
 }
 
 type Schemas<S extends Record<string, { schema: z.ZodType }>> = { [K in keyof S]: S[K]['schema'] };

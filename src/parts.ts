@@ -2,7 +2,12 @@ import { hostname } from 'node:os';
 import type pg from 'pg';
 import { BulkOperations } from './adapters/http/bulk-operations.ts';
 import type { OperationStore } from './adapters/http/operation-store.ts';
+import { createForwarder } from './adapters/kafka/create-forwarder.ts';
+import type { Forwarder } from './adapters/kafka/forwarder.ts';
+import type { KafkaOptions } from './adapters/kafka/options.ts';
 import { createPostgresEventLog, type PostgresEventLog } from './adapters/postgres/event-log.ts';
+import { createForwarderStatus, type ForwarderStatus } from './adapters/postgres/forwarder-status.ts';
+import { createForwarderStore } from './adapters/postgres/forwarder-store.ts';
 import { createLead } from './adapters/postgres/leadership.ts';
 import { createOperationStore } from './adapters/postgres/operations.ts';
 import { createPool, type PoolSettings } from './adapters/postgres/pool.ts';
@@ -49,6 +54,8 @@ export interface PartsOptions {
   readonly connections?: number | undefined;
   readonly maxPendingEvents?: number | undefined;
   readonly maxPayloadBytes?: number | undefined;
+  /** Where public events go; absent: they stay here. */
+  readonly kafka?: KafkaOptions | undefined;
   readonly logger?: Logger | undefined;
   readonly metrics?: Metrics | undefined;
 }
@@ -74,6 +81,8 @@ export interface Parts {
   readonly projections: readonly Projection[];
   readonly projectionEnvironment: ProjectionEnvironment;
   readonly freshness: Freshness;
+  readonly forwarder: Forwarder | undefined;
+  readonly forwarderStatus: ForwarderStatus;
   close(): Promise<void>;
 }
 
@@ -148,6 +157,14 @@ export function createParts(options: PartsOptions): Parts {
     projections,
     projectionEnvironment,
     freshness: new Freshness({ environment: projectionEnvironment, projections }),
+    forwarder:
+      options.kafka &&
+      createForwarder({
+        ...projectionEnvironment,
+        kafka: options.kafka,
+        store: createForwarderStore(projectionPool),
+      }),
+    forwarderStatus: createForwarderStatus({ pool: projectionPool, log, clock, metrics }),
     async close() {
       await log.close();
       await Promise.all([pool, projectionPool, leaderPool].map((open) => open.end()));

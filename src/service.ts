@@ -43,6 +43,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     connections: config.databaseConnections,
     maxPendingEvents: config.maxPendingEvents,
     maxPayloadBytes: config.maxPayloadBytes,
+    kafka: config.kafka,
     roles: new Set([...config.roles].filter((role) => role !== 'api')),
   });
   const stopping = new AbortController();

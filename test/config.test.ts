@@ -13,7 +13,7 @@ describe('the configuration', () => {
       shutdownMs: 10_000,
       demo: false,
     });
-    expect([...config([], {}).roles]).toEqual(['api', 'projections', 'timers']);
+    expect([...config([], {}).roles]).toEqual(['api', 'projections', 'timers', 'forwarder']);
   });
 
   it('comes from the environment, and flags win', () => {
@@ -42,7 +42,7 @@ describe('the configuration', () => {
       DATABASE_URL: 'mysql://db',
     });
     expect(message).toMatch(/PORT: must be a whole number from 0 to 65535, not "99999"/);
-    expect(message).toMatch(/ROLES: must be one or more of api,projections,timers, not "api,cook"/);
+    expect(message).toMatch(/ROLES: must be one or more of api,projections,timers,forwarder, not "api,cook"/);
     expect(message).toMatch(/LOG_LEVEL: must be trace, debug/);
     expect(message).toMatch(/SHUTDOWN_MS: must be a whole number/);
     expect(message).toMatch(/DATABASE_URL: must look like postgres:/);
@@ -57,9 +57,8 @@ describe('the configuration', () => {
   });
 
   it('does not pass over what this version lacks', () => {
-    const message = problems([], { EVENTSTOREDB_URL: 'esdb://x', KAFKA_BROKERS: 'x:9092' });
+    const message = problems([], { EVENTSTOREDB_URL: 'esdb://x' });
     expect(message).toMatch(/EVENTSTOREDB_URL: EventStoreDB is not in this version/);
-    expect(message).toMatch(/KAFKA_BROKERS: Kafka is not in this version/);
   });
 
   it('refuses flags it does not know, and arguments', () => {
@@ -70,6 +69,56 @@ describe('the configuration', () => {
   it('helps', () => {
     expect(readConfig(['--help'], { PORT: 'nonsense' })).toEqual({ kind: 'help' });
     for (const { name } of SETTING_LIST) expect(HELP).toContain(name);
+  });
+});
+
+describe('the connection to Kafka', () => {
+  it('is absent without brokers', () => {
+    expect(config([], { KAFKA_TLS: 'true' }).kafka).toBeUndefined();
+  });
+
+  it('takes brokers, and what topics are created with', () => {
+    expect(config([], { KAFKA_BROKERS: 'a:9092, b:9093', KAFKA_TOPIC_PREFIX: 'staging.' }).kafka).toEqual({
+      connection: {
+        brokers: ['a:9092', 'b:9093'],
+        clientId: 'eventzr-jobs',
+        tls: undefined,
+        sasl: undefined,
+      },
+      topics: { prefix: 'staging.', partitions: 6, replication: -1, retentionMs: 604_800_000, create: true },
+      contentMode: 'structured',
+    });
+  });
+
+  it.each(['plain', 'scram-sha-256', 'scram-sha-512'])('logs in with %s', (mechanism) => {
+    const settings = { KAFKA_BROKERS: 'a:9092', KAFKA_SASL: mechanism };
+    const { kafka } = config([], { ...settings, KAFKA_USERNAME: 'me', KAFKA_PASSWORD: 'secret' });
+    expect(kafka?.connection.sasl).toEqual({ mechanism, username: 'me', password: 'secret' });
+    expect(problems([], settings)).toMatch(/KAFKA_USERNAME: .* needs it[\s\S]*KAFKA_PASSWORD: .* needs it/);
+  });
+
+  it('logs in to Amazon MSK', () => {
+    const settings = { KAFKA_BROKERS: 'a:9098', KAFKA_SASL: 'aws-msk-iam' };
+    const { kafka } = config([], { ...settings, KAFKA_TLS: 'true', KAFKA_AWS_REGION: 'eu-central-1' });
+    expect(kafka?.connection).toMatchObject({
+      tls: {},
+      sasl: { mechanism: 'aws-msk-iam', region: 'eu-central-1' },
+    });
+    expect(problems([], settings)).toMatch(/KAFKA_AWS_REGION: [\s\S]*KAFKA_TLS: /);
+  });
+
+  it('reads certificates from files', () => {
+    const path = new URL('../package.json', import.meta.url).pathname;
+    const settings = { KAFKA_BROKERS: 'a:9092', KAFKA_TLS: 'true', KAFKA_TLS_CA: path };
+    expect(config([], settings).kafka?.connection.tls?.ca).toContain('eventzr-jobs');
+    expect(problems([], { KAFKA_TLS_CA: '/no/such/file' })).toMatch(/KAFKA_TLS_CA: must be a file/);
+  });
+
+  it('names what is wrong', () => {
+    const message = problems([], { KAFKA_BROKERS: 'kafka://a', KAFKA_SASL: 'kerberos', KAFKA_TLS: 'yes' });
+    expect(message).toMatch(/KAFKA_BROKERS: must look like host:9092/);
+    expect(message).toMatch(/KAFKA_SASL: must be plain/);
+    expect(message).toMatch(/KAFKA_TLS: must be true or false/);
   });
 });
 

@@ -1,0 +1,178 @@
+import type { Producer } from 'kafkajs';
+import { pause } from '../../commands/pause.ts';
+import type { Logger, Metrics } from '../../commands/telemetry.ts';
+import { type Batch, batchesByPartition, halves, type Outgoing } from './batches.ts';
+import { sendProblem } from './send-error.ts';
+
+export interface FeedProducerOptions {
+  /** A fresh, idempotent producer that is not connected yet. */
+  readonly create: () => Producer;
+  /** Told of every failed try, and with undefined once it works again. */
+  readonly trouble: (error: unknown) => void;
+  /** Makes topics that have vanished again. */
+  readonly restoreTopics: () => Promise<void>;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The broker will not have this message, now or later. */
+export interface Refused<Message extends Outgoing> {
+  readonly message: Message;
+  readonly error: Error;
+}
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+const LONGEST_FAREWELL_MS = 3_000;
+/** A producer that has not worked for so many tries is replaced, in case it is its own fault. */
+const TRIES_OF_A_PRODUCER = 15;
+
+/**
+ * Writes messages so that those of a partition keep their order whatever happens: one request under way for each
+ * partition, the same batch again until it is acknowledged, and each request for one partition only, because kafkajs
+ * takes the acknowledgement of one broker for that of another when leaders move between its tries. A batch that is
+ * repeated by the producer that sent it is written once; after a change of producers it may be there twice.
+ */
+export class FeedProducer {
+  readonly #options: FeedProducerOptions;
+  #producer: Promise<Producer> | undefined;
+  /** Counts failures of the whole; see #recover. */
+  #round = 0;
+  #failures = 0;
+  #failuresOfProducer = 0;
+
+  constructor(options: FeedProducerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when all messages are acknowledged, but for those it answers: they were refused for good. Rejects only when
+   * the signal aborts; what had been written by then stays written.
+   */
+  async publish<Message extends Outgoing>(
+    messages: readonly Message[],
+    signal: AbortSignal,
+  ): Promise<readonly Refused<Message>[]> {
+    const refused: Refused<Message>[] = [];
+    const lanes = batchesByPartition(messages).map(async (batches) => {
+      for (const batch of batches) refused.push(...(await this.#deliver(batch, signal)));
+    });
+    // A request under way may take its time to fail; who is told to stop does not wait for it.
+    await Promise.race([Promise.all(lanes), rejectionOn(signal, Promise.allSettled(lanes))]);
+    return refused;
+  }
+
+  async close(): Promise<void> {
+    await this.#replace();
+  }
+
+  async #deliver<Message extends Outgoing>(
+    batch: Batch<Message>,
+    signal: AbortSignal,
+  ): Promise<readonly Refused<Message>[]> {
+    for (;;) {
+      signal.throwIfAborted();
+      const producer = this.#connected();
+      const round = this.#round;
+      try {
+        await send(await producer, batch);
+        this.#worked();
+        return [];
+      } catch (error) {
+        if (sendProblem(error) === 'refused') return this.#refused(batch, error, signal);
+        await this.#recover(round, error, signal);
+      }
+    }
+  }
+
+  /** The broker refuses batches as a whole: the message that it is about is found by halving. */
+  async #refused<Message extends Outgoing>(
+    batch: Batch<Message>,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<readonly Refused<Message>[]> {
+    const [only, another] = batch.messages;
+    if (only && !another) return [{ message: only, error: asError(error) }];
+    const refused: Refused<Message>[] = [];
+    for (const half of halves(batch)) refused.push(...(await this.#deliver(half, signal)));
+    return refused;
+  }
+
+  async #recover(round: number, error: unknown, signal: AbortSignal): Promise<void> {
+    const { logger, metrics, trouble, restoreTopics } = this.#options;
+    const problem = sendProblem(error);
+    // What was under way at the time fails along with the first: that is one failure.
+    if (round === this.#round) {
+      this.#round += 1;
+      this.#failures += 1;
+      this.#failuresOfProducer += 1;
+      metrics.count('forwarder_failures_total', 1, { problem });
+      logger.warn({ err: error, problem, attempts: this.#failures }, 'kafka.send_failed');
+      trouble(error);
+      if (problem === 'producer_spent' || this.#failuresOfProducer >= TRIES_OF_A_PRODUCER) {
+        await this.#replace();
+      }
+    }
+    await pause(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#failures - 1, 10)), signal);
+    if (problem === 'topic_missing' && !signal.aborted) await restoreTopics().catch(trouble);
+  }
+
+  #worked(): void {
+    if (this.#failures > 0) this.#options.trouble(undefined);
+    this.#failures = 0;
+    this.#failuresOfProducer = 0;
+  }
+
+  #connected(): Promise<Producer> {
+    if (!this.#producer) {
+      const producer = connected(this.#options.create());
+      this.#producer = producer;
+      this.#failuresOfProducer = 0;
+      // One that never connected is of no use to anybody.
+      producer.catch(() => {
+        if (this.#producer === producer) this.#failuresOfProducer = TRIES_OF_A_PRODUCER;
+      });
+    }
+    return this.#producer;
+  }
+
+  async #replace(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = undefined;
+    const gone = producer?.then((open) => open.disconnect()).catch(() => undefined);
+    // What it still has under way should not arrive after what the next one sends.
+    await Promise.race([gone, pause(LONGEST_FAREWELL_MS, new AbortController().signal)]);
+  }
+}
+
+async function rejectionOn(signal: AbortSignal, done: Promise<unknown>): Promise<void> {
+  const settled = new AbortController();
+  const finished = done.then(() => settled.abort());
+  const aborted = Promise.withResolvers<void>();
+  const onAbort = () => aborted.resolve();
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  await Promise.race([aborted.promise, finished]);
+  signal.removeEventListener('abort', onAbort);
+  if (!settled.signal.aborted) signal.throwIfAborted();
+}
+
+async function connected(producer: Producer): Promise<Producer> {
+  try {
+    await producer.connect();
+    return producer;
+  } catch (error) {
+    await producer.disconnect().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function send(producer: Producer, { topic, partition, messages }: Batch): Promise<void> {
+  await producer.send({
+    topic,
+    acks: -1,
+    messages: messages.map(({ key, value, headers }) => ({ key, value, headers, partition })),
+  });
+}
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
