@@ -70,6 +70,12 @@ export function tenantOf(request: FastifyRequest): string {
   return only;
 }
 
+/** No single tenant is meant. */
+export function isOfManyTenants(request: FastifyRequest): boolean {
+  const tenants = tenantsOf(request);
+  return tenants === '*' || tenants.length !== 1;
+}
+
 function signedIn(request: FastifyRequest): Principal {
   if (!request.principal) throw new Error('the route was reached without authentication');
   return request.principal;

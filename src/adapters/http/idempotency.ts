@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IdempotencyStore, IdempotentExecution, KeptResponse } from '../../commands/idempotency.ts';
 import type { Logger } from '../../commands/telemetry.ts';
-import { tenantOf } from './caller.ts';
+import { isOfManyTenants, tenantOf } from './caller.ts';
 import { HEADERS } from './contract/headers.ts';
 import { bodyBytes } from './json-body.ts';
 import { HttpProblem, invalid } from './problems.ts';
@@ -32,7 +32,7 @@ export function registerIdempotency(app: FastifyInstance, store: IdempotencyStor
     const key = keyOf(request);
     if (key === undefined) return;
     const repeatable = request.routeOptions.config.idempotent === 'repeatable';
-    const decision = await store.begin(tenantOf(request), key, fingerprintOf(request), { repeatable });
+    const decision = await store.begin(scopeOf(request), key, fingerprintOf(request), { repeatable });
     switch (decision.kind) {
       case 'execute':
         request.execution = decision;
@@ -66,6 +66,12 @@ function keyOf(request: FastifyRequest): string | undefined {
   if (typeof key === 'string' && /^[\x21-\x7e]{1,255}$/.test(key)) return key;
   throw invalid('Idempotency-Key', 'must be 1 to 255 printable ASCII characters without blanks');
 }
+
+/** Keys belong to a tenant; those of requests that are about the whole service, to all tenants together. */
+const scopeOf = (request: FastifyRequest): string =>
+  request.routeOptions.config.permission === 'administer' && isOfManyTenants(request)
+    ? '*'
+    : tenantOf(request);
 
 const fingerprintOf = (request: FastifyRequest): string =>
   createHash('sha256')
