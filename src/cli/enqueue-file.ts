@@ -13,18 +13,18 @@ const SHOWN_REFUSALS = 20;
 
 interface Batch {
   readonly jobs: readonly EnqueueJobRequest[];
-  /** Of the first job. */
-  readonly line: number;
+  /** Where each of them stands in the file. */
+  readonly lines: readonly number[];
 }
 
 /** Enqueues a file of jobs, one JSON object to a line, in as few requests as possible. */
 export async function enqueueFile({ client, out }: Session, file: string): Promise<void> {
   const counts = { created: 0, deduplicated: 0, rejected: 0 };
-  for await (const { jobs, line } of batchesOf(file)) {
+  for await (const { jobs, lines } of batchesOf(file)) {
     const { results, counts: some } = await client.enqueueBulk(jobs as never);
     results.forEach((result, index) => {
       if (result.status !== 'rejected') return;
-      if (counts.rejected < SHOWN_REFUSALS) out.note(`line ${line + index}: ${result.problem.detail}`);
+      if (counts.rejected < SHOWN_REFUSALS) out.note(`line ${lines[index]}: ${result.problem.detail}`);
       counts.rejected += 1;
     });
     counts.created += some.created;
@@ -40,22 +40,23 @@ export async function enqueueFile({ client, out }: Session, file: string): Promi
 
 async function* batchesOf(file: string): AsyncIterable<Batch> {
   let jobs: EnqueueJobRequest[] = [];
+  let lines: number[] = [];
   let characters = 0;
   let number = 0;
-  let first = 1;
   for await (const line of linesOf(file)) {
     number += 1;
     if (line.trim() === '') continue;
     if (jobs.length > 0 && (jobs.length >= MOST_JOBS || characters + line.length > MOST_CHARACTERS)) {
-      yield { jobs, line: first };
+      yield { jobs, lines };
       jobs = [];
+      lines = [];
       characters = 0;
     }
-    if (jobs.length === 0) first = number;
     jobs.push(jobOf(line, number));
+    lines.push(number);
     characters += line.length;
   }
-  if (jobs.length > 0) yield { jobs, line: first };
+  if (jobs.length > 0) yield { jobs, lines };
 }
 
 async function* linesOf(file: string): AsyncIterable<string> {

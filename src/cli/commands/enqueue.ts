@@ -57,16 +57,9 @@ export function enqueueCommand(): Command {
 }
 
 /** Global options travel with those of the command. */
-function jobOptions({
-  queue,
-  priority,
-  runAt,
-  maxAttempts,
-  retry,
-  timeoutMs,
-  deadlineAt,
-  dedupeKey,
-}: Options) {
-  const all = { queue, priority, runAt, maxAttempts, retry, dedupeKey, ...times };
+function jobOptions({ timeout, deadline, ...options }: Options) {
+  const { queue, priority, runAt, maxAttempts, retry, dedupeKey } = options;
+  const times = { runAt, timeoutMs: timeout, deadlineAt: deadline };
+  const all = { queue, priority, maxAttempts, retry, dedupeKey, ...times };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

@@ -38,7 +38,7 @@ function queueTable(out: Output, queues: readonly Queue[]): string {
 }
 
 const pausedText = ({ reason, until, by }: NonNullable<Queue['paused']>): string =>
-  `by ${by}${until ? ` until ${until}` : ''}${reason ? `: ${reason}` : ''}`;
+  [reason, until && `until ${until}`, `by ${by}`].filter(Boolean).join(', ');
 
 function pause(): Command {
   const command = new Command('pause')
