@@ -2,6 +2,12 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { KafkaOptions } from './adapters/kafka/options.ts';
 import { StartupError } from './adapters/process/startup-error.ts';
+import {
+  EVENTSTOREDB_SETTINGS,
+  type EventStoreDbSettings,
+  eventStoreDbProblems,
+  eventStoreDbSettings,
+} from './eventstoredb-settings.ts';
 import { KAFKA_SETTINGS, kafkaOptions, kafkaProblems } from './kafka-settings.ts';
 import { type Setting, setting, wholeNumber } from './setting.ts';
 
@@ -22,6 +28,8 @@ export interface Config {
   readonly maxPendingEvents: number;
   readonly maxPayloadBytes: number;
   readonly demo: boolean;
+  /** Absent: the log is in PostgreSQL. */
+  readonly eventStoreDb: EventStoreDbSettings | undefined;
   /** Absent: public events stay here. */
   readonly kafka: KafkaOptions | undefined;
 }
@@ -79,11 +87,9 @@ const SETTINGS = {
     '262144',
     'Size of one payload or result at most',
   ),
+  ...EVENTSTOREDB_SETTINGS,
   ...KAFKA_SETTINGS,
 } as const;
-
-/** Parts that other versions have; setting them must not go unnoticed. */
-const NOT_IN_THIS_VERSION = { EVENTSTOREDB_URL: 'EventStoreDB' } as const;
 
 export const SETTING_LIST: readonly Setting[] = Object.entries(SETTINGS).map(
   ([name, { standard, meaning }]) => ({
@@ -105,7 +111,7 @@ export const HELP = `Eventzr Jobs: a multi-tenant job service on an event log
 
 Settings come from the environment or from a file named .env:
 
-${SETTING_LIST.map(({ name, standard }) => `  ${name.padEnd(26)}${standard}`.trimEnd()).join('\n')}
+${SETTING_LIST.map(({ name, standard }) => `  ${name.padEnd(28)}${standard}`.trimEnd()).join('\n')}
 
 They are explained in docs/configuration.md.
 `;
@@ -128,17 +134,16 @@ export function readConfig(
     ...(flags.roles !== undefined && { ROLES: flags.roles }),
   };
   const problems: string[] = [];
-  for (const [name, part] of Object.entries(NOT_IN_THIS_VERSION)) {
-    if (given[name]) problems.push(`${name}: ${part} is not in this version; remove the setting`);
-  }
   const values = z.object(shapeOf(SETTINGS)).safeParse(withStandards(given));
   for (const issue of values.error?.issues ?? []) {
     const name = String(issue.path[0]);
     // A connection string may hold a password.
-    const value = /^DATABASE_URL$|PASSWORD/.test(name) ? '' : `, not ${JSON.stringify(given[name])}`;
+    const value = /^DATABASE_URL$|^EVENTSTOREDB_URL$|PASSWORD/.test(name)
+      ? ''
+      : `, not ${JSON.stringify(given[name])}`;
     problems.push(`${name}: ${issue.message}${value}`);
   }
-  if (values.success) problems.push(...kafkaProblems(values.data));
+  if (values.success) problems.push(...eventStoreDbProblems(values.data), ...kafkaProblems(values.data));
   if (!values.success || problems.length > 0) throw invalid(problems);
   const { data } = values;
   return {
@@ -155,6 +160,7 @@ export function readConfig(
       maxPendingEvents: data.MAX_PENDING_EVENTS,
       maxPayloadBytes: data.MAX_PAYLOAD_BYTES,
       demo: flags.demo === true,
+      eventStoreDb: eventStoreDbSettings(data),
       kafka: kafkaOptions(data),
     }),
   };

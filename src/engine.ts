@@ -1,7 +1,9 @@
 import type { ClientBase } from 'pg';
+import { checkEventStoreDb } from './adapters/eventstoredb/check-eventstoredb.ts';
 import { inProcessTransport } from './adapters/in-process/transport.ts';
 import { checkDatabase } from './adapters/postgres/check-database.ts';
 import { forgetLeaders } from './adapters/postgres/leadership.ts';
+import { checkLogHome, HERE } from './adapters/postgres/log-home.ts';
 import { migrate } from './adapters/postgres/migrate.ts';
 import type { StageResult } from './adapters/postgres/staged-jobs.ts';
 import { supervise } from './adapters/supervise.ts';
@@ -117,6 +119,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   try {
     // On connections that may take their time.
     await migrate(parts.projectionEnvironment.pool);
+    const { eventStoreDb } = options;
+    await checkLogHome(
+      parts.pool,
+      eventStoreDb ? `EventStoreDB, streams ${eventStoreDb.streamPrefix}*` : HERE,
+    );
+    if (eventStoreDb) await checkEventStoreDb(parts.log, eventStoreDb.connectionString);
     if (options.alone) await forgetLeaders(parts.pool);
     // Queries find their tables from the first request on, whoever will fill them.
     await prepareProjections(parts.pool, parts.projections);

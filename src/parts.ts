@@ -1,11 +1,13 @@
 import { hostname } from 'node:os';
 import type pg from 'pg';
+import { createEventStoreDbLog } from './adapters/eventstoredb/event-log.ts';
+import { type DataSchemas, dataSchemas } from './adapters/cloudevents/data-schema.ts';
 import { BulkOperations } from './adapters/http/bulk-operations.ts';
 import type { OperationStore } from './adapters/http/operation-store.ts';
 import { createForwarder } from './adapters/kafka/create-forwarder.ts';
 import type { Forwarder } from './adapters/kafka/forwarder.ts';
 import type { KafkaOptions } from './adapters/kafka/options.ts';
-import { createPostgresEventLog, type PostgresEventLog } from './adapters/postgres/event-log.ts';
+import { createPostgresEventLog } from './adapters/postgres/event-log.ts';
 import { createForwarderStatus, type ForwarderStatus } from './adapters/postgres/forwarder-status.ts';
 import { createForwarderStore } from './adapters/postgres/forwarder-store.ts';
 import { createLead } from './adapters/postgres/leadership.ts';
@@ -28,7 +30,7 @@ import { createHeartbeat } from './commands/heartbeat.ts';
 import { createJobHandler } from './commands/job-handler.ts';
 import { createLimitQueue } from './commands/limit-queue.ts';
 import { createPauseQueue } from './commands/pause-queue.ts';
-import type { Clock, Ids } from './commands/ports.ts';
+import type { Clock, EventLog, Ids } from './commands/ports.ts';
 import { createPurgeDeadLetter } from './commands/purge-dead-letter.ts';
 import { createReadJob, type ReadJob } from './commands/read-job.ts';
 import type { ReadyQueue } from './commands/ready-queue.ts';
@@ -39,6 +41,7 @@ import { createRetryJob } from './commands/retry-job.ts';
 import { type Logger, type Metrics, noLogger, noMetrics } from './commands/telemetry.ts';
 import type { UseCases } from './commands/use-cases.ts';
 import { WorkerWatch } from './commands/worker-watch.ts';
+import type { EventStoreDbSettings } from './eventstoredb-settings.ts';
 import { deadLettersProjection } from './projections/dead-letters.ts';
 import type { ProjectionEnvironment } from './projections/environment.ts';
 import { Freshness } from './projections/freshness.ts';
@@ -54,18 +57,28 @@ export interface PartsOptions {
   readonly connections?: number | undefined;
   readonly maxPendingEvents?: number | undefined;
   readonly maxPayloadBytes?: number | undefined;
+  /** Where the log is; absent: in PostgreSQL. */
+  readonly eventStoreDb?: EventStoreDbSettings | undefined;
+  /** Where others reach the service, without a slash at the end; public events name their schemas by it. */
+  readonly publicUrl?: string | undefined;
   /** Where public events go; absent: they stay here. */
   readonly kafka?: KafkaOptions | undefined;
   readonly logger?: Logger | undefined;
   readonly metrics?: Metrics | undefined;
 }
 
+export interface ClosableLog extends EventLog {
+  /** Settles the appends under way and refuses new ones. */
+  close(): Promise<void>;
+}
+
 /** Everything an engine is made of, put together but not running. */
 export interface Parts {
   readonly pool: pg.Pool;
-  readonly log: PostgresEventLog;
+  readonly log: ClosableLog;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly dataSchemas: DataSchemas;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly dispatch: DispatchDeps;
@@ -96,13 +109,17 @@ export function createParts(options: PartsOptions): Parts {
   const { connections = 20, logger = noLogger, metrics = noMetrics } = options;
   const clock = systemClock;
   const ids = systemIds(clock);
+  const schemas = dataSchemas(options.publicUrl);
   const onError = (error: Error): void => logger.warn({ err: error }, 'database connection lost');
   const connect = (max: number, timeouts: Partial<PoolSettings> = {}): pg.Pool =>
     createPool({ connectionString: options.databaseUrl, max, onError, ...timeouts });
   const leaderPool = connect(LEADER_CONNECTIONS);
   const projectionPool = connect(PROJECTION_CONNECTIONS);
   const pool = connect(Math.max(4, connections - LEADER_CONNECTIONS - PROJECTION_CONNECTIONS), WITH_CALLERS);
-  const log = createPostgresEventLog({ pool, logger, metrics, maxPendingEvents: options.maxPendingEvents });
+  const { maxPendingEvents } = options;
+  const log: ClosableLog = options.eventStoreDb
+    ? createEventStoreDbLog({ ...options.eventStoreDb, logger, metrics, maxPendingEvents })
+    : createPostgresEventLog({ pool, logger, metrics, maxPendingEvents });
 
   const readyQueue = postgresReadyQueue(pool);
   const dispatcher = new ClaimDispatcher({ readyQueue, clock, ids, logger, metrics });
@@ -137,6 +154,7 @@ export function createParts(options: PartsOptions): Parts {
     log,
     clock,
     ids,
+    dataSchemas: schemas,
     logger,
     metrics,
     dispatch,
@@ -162,6 +180,7 @@ export function createParts(options: PartsOptions): Parts {
       createForwarder({
         ...projectionEnvironment,
         kafka: options.kafka,
+        dataSchemas: schemas,
         store: createForwarderStore(projectionPool),
       }),
     forwarderStatus: createForwarderStatus({ pool: projectionPool, log, clock, metrics }),

@@ -43,6 +43,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     connections: config.databaseConnections,
     maxPendingEvents: config.maxPendingEvents,
     maxPayloadBytes: config.maxPayloadBytes,
+    eventStoreDb: config.eventStoreDb,
     kafka: config.kafka,
     roles: new Set([...config.roles].filter((role) => role !== 'api')),
   });
@@ -101,6 +102,16 @@ function httpServer(
           await pool.query('select 1');
         },
       },
+      ...(config.eventStoreDb
+        ? [
+            {
+              name: 'eventstoredb',
+              async check() {
+                await parts.log.head();
+              },
+            },
+          ]
+        : []),
     ],
     limits: { ...DEFAULT_LIMITS, contentBytes: config.maxPayloadBytes },
   });

@@ -56,9 +56,22 @@ describe('the configuration', () => {
     expect(problems([], { DATABASE_URL: 'mysql://me:hunter2@db/jobs' })).not.toContain('hunter2');
   });
 
-  it('does not pass over what this version lacks', () => {
-    const message = problems([], { EVENTSTOREDB_URL: 'esdb://x' });
-    expect(message).toMatch(/EVENTSTOREDB_URL: EventStoreDB is not in this version/);
+  it('says where the log is', () => {
+    expect(config([], {}).eventStoreDb).toBeUndefined();
+    expect(config([], { EVENTSTOREDB_URL: 'esdb://me:pw@a:2113,b:2113?tls=true' }).eventStoreDb).toEqual({
+      connectionString: 'esdb://me:pw@a:2113,b:2113?tls=true',
+      streamPrefix: 'eventzr.',
+    });
+    const message = problems([], {
+      EVENTSTOREDB_URL: 'http://me:hunter2@a:2113',
+      EVENTSTOREDB_STREAM_PREFIX: '$mine',
+    });
+    expect(message).toMatch(/EVENTSTOREDB_URL: must look like esdb:/);
+    expect(message).toMatch(/EVENTSTOREDB_STREAM_PREFIX: must be up to 64 letters/);
+    expect(message).not.toContain('hunter2');
+    expect(problems([], { EVENTSTOREDB_URL: 'esdb://a', MAX_PAYLOAD_BYTES: '1000000' })).toMatch(
+      /MAX_PAYLOAD_BYTES: EventStoreDB takes 983040 at most/,
+    );
   });
 
   it('refuses flags it does not know, and arguments', () => {

@@ -103,6 +103,7 @@ const BY_ERROR_CODE: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
   FST_ERR_CTP_BODY_TOO_LARGE: 'payload-too-large',
   FST_ERR_HANDLER_TIMEOUT: 'dependency-unavailable',
+  append_too_large: 'payload-too-large',
   invalid_cursor: 'invalid-cursor',
   invalid_job: 'validation',
   log_overloaded: 'log-overloaded',

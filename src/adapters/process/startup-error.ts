@@ -11,7 +11,9 @@ export type StartupProblem =
   | 'database_refused'
   | 'database_auth'
   | 'database_missing'
-  | 'database_version';
+  | 'database_version'
+  | 'eventstoredb_failed'
+  | 'log_elsewhere';
 
 /** The service cannot start. The message is the line that a person reads: what is wrong and what to do. */
 export class StartupError extends Error {
