@@ -21,6 +21,8 @@ export interface Config {
   readonly databaseConnections: number;
   readonly port: number;
   readonly host: string;
+  /** Without a slash at the end. */
+  readonly publicUrl: string | undefined;
   readonly dataDir: string;
   readonly logLevel: z.infer<typeof logLevel>;
   readonly roles: ReadonlySet<Role>;
@@ -41,6 +43,11 @@ const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'si
 const postgresUrl = z.string().refine(isPostgresUrl, {
   error: 'must look like postgres://user:password@host:5432/database',
 });
+
+const publicUrl = z
+  .string()
+  .refine(isPlainUrl, { error: 'must look like https://jobs.example.com, without user, query or fragment' })
+  .transform((url) => url.replace(/\/+$/, ''));
 
 const roles = z
   .string()
@@ -64,6 +71,11 @@ const SETTINGS = {
     z.string().regex(/^[\w.:-]+$/, 'must be an address or a host name'),
     '127.0.0.1',
     'Address to listen on. `0.0.0.0` opens the API to the network: put TLS in front of it',
+  ),
+  PUBLIC_URL: setting(
+    publicUrl.optional(),
+    '',
+    'Where others reach the API, as `https://jobs.example.com`: public events name their schemas by it. Not set: by URN',
   ),
   DATA_DIR: setting(z.string(), '.data', 'Folder of the embedded PostgreSQL and of its secrets'),
   LOG_LEVEL: setting(logLevel, 'info', '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`'),
@@ -153,6 +165,7 @@ export function readConfig(
       databaseConnections: data.DATABASE_CONNECTIONS,
       port: data.PORT,
       host: data.HOST,
+      publicUrl: data.PUBLIC_URL,
       dataDir: data.DATA_DIR,
       logLevel: data.LOG_LEVEL,
       roles: data.ROLES,
@@ -199,6 +212,12 @@ function withStandards(
 
 function isPostgresUrl(text: string): boolean {
   return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol);
+}
+
+function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && username === '' && search === '' && hash === '';
 }
 
 function invalid(problems: readonly string[]): StartupError {

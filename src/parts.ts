@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type pg from 'pg';
-import { createEventStoreDbLog } from './adapters/eventstoredb/event-log.ts';
 import { type DataSchemas, dataSchemas } from './adapters/cloudevents/data-schema.ts';
+import { createEventStoreDbLog } from './adapters/eventstoredb/event-log.ts';
 import { BulkOperations } from './adapters/http/bulk-operations.ts';
 import type { OperationStore } from './adapters/http/operation-store.ts';
 import { createForwarder } from './adapters/kafka/create-forwarder.ts';

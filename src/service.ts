@@ -44,6 +44,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     maxPendingEvents: config.maxPendingEvents,
     maxPayloadBytes: config.maxPayloadBytes,
     eventStoreDb: config.eventStoreDb,
+    publicUrl: config.publicUrl,
     kafka: config.kafka,
     roles: new Set([...config.roles].filter((role) => role !== 'api')),
   });

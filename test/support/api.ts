@@ -1,4 +1,5 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { SCHEMA_URNS } from '../../src/adapters/cloudevents/data-schema.ts';
 import type { Principal } from '../../src/adapters/http/principal.ts';
 import { createServer } from '../../src/adapters/http/server.ts';
 import { DEFAULT_LIMITS, type Limits, type ServerParts } from '../../src/adapters/http/server-parts.ts';
@@ -79,6 +80,7 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
     log,
     clock,
     ids,
+    dataSchemas: SCHEMA_URNS,
     readJob: createReadJob({ log }),
     projections: {
       list: async () => [],

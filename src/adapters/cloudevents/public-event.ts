@@ -2,10 +2,11 @@ import type { DecodedEvent } from '../../commands/decoded-event.ts';
 import { unreachable } from '../../domain/decider.ts';
 import type { JobEvent, JobIdentity } from '../../domain/job/events.ts';
 import type { JsonText } from '../../domain/json-text.ts';
+import type { PublicEventData, PublicEventType } from './event-schemas.ts';
 
 /** What a public event says beyond who and when. `content` goes out as it came in. */
 export interface PublicEvent {
-  readonly type: `eventzr.jobs.${string}.v1`;
+  readonly type: PublicEventType;
   readonly identity: JobIdentity;
   readonly status: string;
   /** More members of the CloudEvent's data; undefined ones are left out. */
@@ -24,38 +25,41 @@ export function publicEvent(decoded: DecodedEvent): PublicEvent | undefined {
   switch (event.type) {
     case 'JobEnqueued': {
       const { runAt, payload } = event.data;
-      return say('enqueued', event, waiting(runAt, now, 'scheduled'), { runAt: time(runAt) }, payload);
+      const status = waiting(runAt, now, 'scheduled');
+      return say('eventzr.jobs.enqueued.v1', event, status, { runAt: timeOf(runAt) }, { payload });
     }
     case 'JobStarted':
-      return say('started', event, 'running', pick(event.data, 'attempt', 'workerId'));
+      return say('eventzr.jobs.started.v1', event, 'running', pick(event.data, 'attempt', 'workerId'));
     case 'JobCompleted': {
       const { attempt, result } = event.data;
-      const face = say('completed', event, 'completed', { attempt });
-      return result === undefined ? face : { ...face, content: { field: 'result', text: result } };
+      return say('eventzr.jobs.completed.v1', event, 'completed', { attempt }, { result });
     }
     case 'JobFailed':
-      return say('failed', event, 'failed', pick(event.data, 'attempt', 'error', 'willRetry'));
+      return say(
+        'eventzr.jobs.failed.v1',
+        event,
+        'failed',
+        pick(event.data, 'attempt', 'error', 'willRetry'),
+      );
     case 'JobRetried': {
       const { runAt, payload } = event.data;
-      const details = { ...pick(event.data, 'attempt', 'by', 'reason'), runAt: time(runAt) };
-      return say('retried', event, waiting(runAt, now, 'retrying'), details, payload);
+      const facts = { ...pick(event.data, 'attempt', 'by', 'reason'), runAt: time(runAt) };
+      return say('eventzr.jobs.retried.v1', event, waiting(runAt, now, 'retrying'), facts, { payload });
     }
     case 'JobCancelled':
-      return say('cancelled', event, 'cancelled', pick(event.data, 'reason', 'forced'));
-    case 'JobDeadLettered':
-      return say('deadlettered', event, 'dead_lettered', pick(event.data, 'attempt', 'reason', 'error'));
+      return say('eventzr.jobs.cancelled.v1', event, 'cancelled', pick(event.data, 'reason', 'forced'));
+    case 'JobDeadLettered': {
+      const facts = pick(event.data, 'attempt', 'reason', 'error');
+      return say('eventzr.jobs.deadlettered.v1', event, 'dead_lettered', facts);
+    }
     case 'DeadLetterReplayed': {
       const { runAt, reason, payload } = event.data;
-      return say(
-        'dlq.replayed',
-        event,
-        waiting(runAt, now, 'scheduled'),
-        { reason, runAt: time(runAt) },
-        payload,
-      );
+      const status = waiting(runAt, now, 'scheduled');
+      const facts = { reason, runAt: timeOf(runAt) };
+      return say('eventzr.jobs.dlq.replayed.v1', event, status, facts, { payload });
     }
     case 'DeadLetterPurged':
-      return say('dlq.purged', event, 'purged', pick(event.data, 'reason'));
+      return say('eventzr.jobs.dlq.purged.v1', event, 'purged', pick(event.data, 'reason'));
     case 'JobCancelRequested':
     case 'JobReleased':
     case 'LeaseExpired':
@@ -67,28 +71,43 @@ export function publicEvent(decoded: DecodedEvent): PublicEvent | undefined {
   }
 }
 
-function say(
-  name: string,
+/** What a type's schema promises beyond the job itself, its status and the caller's JSON; nothing else may be said. */
+type Facts<Type extends PublicEventType> = Omit<
+  PublicEventData<Type>,
+  'tenantId' | 'jobId' | keyof JobIdentity | 'status' | ContentField
+>;
+type ContentField = 'payload' | 'result';
+type Content<Type extends PublicEventType> = Readonly<
+  Record<Extract<ContentField, keyof PublicEventData<Type>>, JsonText | undefined>
+>;
+type Only<Known, Given> = Given & Readonly<Record<Exclude<keyof Given, keyof Known>, never>>;
+
+function say<Type extends PublicEventType, Given extends Facts<Type>>(
+  publicType: Type,
   event: Extract<JobEvent, { readonly data: JobIdentity }>,
-  status: string,
-  details: Readonly<Record<string, unknown>>,
-  payload?: JsonText,
+  status: PublicEventData<Type>['status'],
+  details: Only<Facts<Type>, Given>,
+  content?: Content<Type>,
 ): PublicEvent {
   const { type, queue, priority } = event.data;
-  return {
-    type: `eventzr.jobs.${name}.v1`,
-    identity: { type, queue, priority },
-    status,
-    details,
-    content: payload === undefined ? undefined : { field: 'payload', text: payload },
-  };
+  return { type: publicType, identity: { type, queue, priority }, status, details, content: only(content) };
 }
 
-const waiting = (runAt: number | undefined, now: number, ahead: string): string =>
-  runAt !== undefined && runAt > now ? ahead : 'queued';
+function only(content: Partial<Record<ContentField, JsonText>> | undefined): PublicEvent['content'] {
+  if (content?.payload !== undefined) return { field: 'payload', text: content.payload };
+  if (content?.result !== undefined) return { field: 'result', text: content.result };
+  return undefined;
+}
 
-const time = (at: number | undefined): string | undefined =>
-  at === undefined ? undefined : new Date(at).toISOString();
+const waiting = <Ahead extends 'scheduled' | 'retrying'>(
+  runAt: number | undefined,
+  now: number,
+  ahead: Ahead,
+): Ahead | 'queued' => (runAt !== undefined && runAt > now ? ahead : 'queued');
+
+const time = (at: number): string => new Date(at).toISOString();
+
+const timeOf = (at: number | undefined): string | undefined => (at === undefined ? undefined : time(at));
 
 function pick<Data extends object, Key extends keyof Data>(
   data: Data,

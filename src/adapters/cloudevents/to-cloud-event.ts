@@ -1,5 +1,6 @@
 import type { CloudEventV1 } from 'cloudevents';
 import type { DecodedEvent } from '../../commands/decoded-event.ts';
+import { type DataSchemas, SCHEMA_URNS } from './data-schema.ts';
 import { eventId } from './event-id.ts';
 import { publicEvent } from './public-event.ts';
 
@@ -27,7 +28,10 @@ export type EventAttributes = Pick<CloudEventV1<never>, 'id' | 'source' | 'specv
 } & Readonly<Record<string, string | undefined>>;
 
 /** CloudEvents 1.0 for everybody else; undefined for events that stay inside. */
-export function toCloudEvent(decoded: DecodedEvent): OutgoingEvent | undefined {
+export function toCloudEvent(
+  decoded: DecodedEvent,
+  schemas: DataSchemas = SCHEMA_URNS,
+): OutgoingEvent | undefined {
   if (decoded.aggregate !== 'job') return undefined;
   const face = publicEvent(decoded);
   if (!face) return undefined;
@@ -40,6 +44,7 @@ export function toCloudEvent(decoded: DecodedEvent): OutgoingEvent | undefined {
     subject: tenantId,
     time: new Date(metadata.occurredAt).toISOString(),
     datacontenttype: 'application/json',
+    dataschema: schemas[face.type],
     partitionkey: tenantId,
     // Zero-padded, as the extension wants it: texts compare like the numbers.
     sequence: String(decoded.revision).padStart(10, '0'),

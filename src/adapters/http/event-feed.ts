@@ -1,6 +1,7 @@
 import { decodeEvent } from '../../commands/decode-event.ts';
 import type { LogPage, Position, StoredEvent } from '../../commands/ports.ts';
 import { JOB_STREAM_PREFIX, jobStream } from '../../domain/job/stream.ts';
+import type { DataSchemas } from '../cloudevents/data-schema.ts';
 import { type OutgoingEvent, toCloudEvent } from '../cloudevents/to-cloud-event.ts';
 
 /** Which of a tenant's public events a reader wants. */
@@ -21,14 +22,14 @@ export const prefixesOf = ({ tenantId, jobId }: FeedFilter): readonly string[] =
   jobId === undefined ? `${JOB_STREAM_PREFIX}${tenantId}.` : jobStream(tenantId, jobId),
 ];
 
-export const publicItems = (page: LogPage, filter: FeedFilter): readonly FeedItem[] =>
-  page.events.flatMap((stored) => publicItem(stored, filter));
+export const publicItems = (page: LogPage, filter: FeedFilter, schemas: DataSchemas): readonly FeedItem[] =>
+  page.events.flatMap((stored) => publicItem(stored, filter, schemas));
 
-function publicItem(stored: StoredEvent, filter: FeedFilter): readonly FeedItem[] {
+function publicItem(stored: StoredEvent, filter: FeedFilter, schemas: DataSchemas): readonly FeedItem[] {
   const decoded = decodeEvent(stored);
   // Prefixes are the log's affair; whose event it is, is checked here once more.
   if (decoded?.tenantId !== filter.tenantId) return [];
-  const event = toCloudEvent(decoded);
+  const event = toCloudEvent(decoded, schemas);
   if (!event || !matches(event, filter)) return [];
   return [{ position: stored.position, event }];
 }

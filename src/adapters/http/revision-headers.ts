@@ -14,8 +14,8 @@ export function expectedRevision(request: FastifyRequest): number | undefined {
   return Number(revision);
 }
 
-/** Whether If-None-Match names this revision. */
-export function isKnown(request: FastifyRequest, revision: number): boolean {
+/** Whether If-None-Match names this revision, or what else the ETag is made of. */
+export function isKnown(request: FastifyRequest, revision: number | string): boolean {
   const tags = request.headers['if-none-match'];
   const known = tags?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${revision}"`);
   return known === true;

@@ -11,6 +11,7 @@ import type { ProjectionFreshness } from '../../projections/freshness.ts';
 import type { Queries } from '../../projections/queries.ts';
 import type { RebuildReport, RebuildRequest } from '../../projections/rebuild.ts';
 import type { RebuildProgress } from '../../projections/rebuild-progress.ts';
+import type { DataSchemas } from '../cloudevents/data-schema.ts';
 import type { BulkOperations } from './bulk-operations.ts';
 import type { OperationStore } from './operation-store.ts';
 import type { Credentials } from './principal.ts';
@@ -90,6 +91,7 @@ export interface ServerParts {
   readonly queries: Queries;
   readonly readJob: ReadJob;
   readonly log: EventLog;
+  readonly dataSchemas: DataSchemas;
   readonly projections: ProjectionControl;
   readonly workers: Pick<ReadyQueue, 'directWorker' | 'listWorkers'>;
   readonly credentials: Credentials;

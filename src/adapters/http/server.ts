@@ -18,6 +18,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { projectionRoutes } from './routes/projections.ts';
 import { queueRoutes } from './routes/queues.ts';
+import { schemaRoutes } from './routes/schemas.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { workerRoutes } from './routes/workers.ts';
@@ -59,6 +60,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   });
 
   app.register(async (open) => serviceRoutes(open as App, parts));
+  app.register(async (open) => schemaRoutes(open as App));
   app.register(async (v1) => {
     registerAuthentication(v1, cachedCredentials(parts.credentials, parts.clock));
     registerIdempotency(v1, parts.idempotency, parts.logger);

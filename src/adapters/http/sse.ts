@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { EventLog, LogPage, Position } from '../../commands/ports.ts';
+import type { DataSchemas } from '../cloudevents/data-schema.ts';
 import { type FeedFilter, prefixesOf, publicItems } from './event-feed.ts';
 
 const PAGE_SIZE = 200;
@@ -8,6 +9,7 @@ const PAGE_SIZE = 200;
 export interface StreamSettings {
   readonly log: EventLog;
   readonly filter: FeedFilter;
+  readonly dataSchemas: DataSchemas;
   readonly after: Position;
   readonly signal: AbortSignal;
   readonly pingMs: number;
@@ -20,7 +22,7 @@ export interface StreamSettings {
  * too slow. `id` is the position to resume after; ids without an event move it on past what the filter left out.
  */
 export async function streamEvents(response: ServerResponse, settings: StreamSettings): Promise<void> {
-  const { log, filter, after, pingMs } = settings;
+  const { log, filter, dataSchemas, after, pingMs } = settings;
   const slow = new AbortController();
   const signal = AbortSignal.any([settings.signal, slow.signal]);
   const ping = setInterval(() => void response.write(': ping\n\n'), pingMs);
@@ -34,7 +36,7 @@ export async function streamEvents(response: ServerResponse, settings: StreamSet
     })) {
       const news = page.caughtUp && !caughtUp;
       caughtUp ||= page.caughtUp;
-      const text = pageText(page, filter) + (news ? caughtUpText(page.position) : '');
+      const text = pageText(page, filter, dataSchemas) + (news ? caughtUpText(page.position) : '');
       if (text && !(await write(response, text, settings.slowMs, signal))) break;
     }
   } catch (error) {
@@ -45,8 +47,8 @@ export async function streamEvents(response: ServerResponse, settings: StreamSet
   }
 }
 
-function pageText(page: LogPage, filter: FeedFilter): string {
-  const items = publicItems(page, filter);
+function pageText(page: LogPage, filter: FeedFilter, schemas: DataSchemas): string {
+  const items = publicItems(page, filter, schemas);
   const text = items.map(
     ({ position, event }) => `id: ${position}\nevent: ${event.type}\ndata: ${event.json}\n\n`,
   );

@@ -1,6 +1,7 @@
 import type { DecodedEvent } from '../../commands/decoded-event.ts';
 import type { LogPage, Position, StoredEvent } from '../../commands/ports.ts';
 import { UnknownEventError } from '../../projections/log-slice.ts';
+import type { DataSchemas } from '../cloudevents/data-schema.ts';
 import { toCloudEvent } from '../cloudevents/to-cloud-event.ts';
 import type { UndeliveredEvent } from '../postgres/forwarder-store.ts';
 import type { Outgoing } from './batches.ts';
@@ -24,6 +25,7 @@ export interface FeedPage {
 export interface FeedMapping {
   readonly decode: (stored: StoredEvent) => DecodedEvent | undefined;
   readonly prefix: string;
+  readonly dataSchemas?: DataSchemas | undefined;
   readonly contentMode: ContentMode;
   readonly partitionOf: (key: string, topic: string) => number;
 }
@@ -52,11 +54,11 @@ export function toUndelivered(
 /** undefined: not public. An event of a type this version does not know may be public: it must not be passed over. */
 function toMessage(
   event: StoredEvent,
-  { decode, prefix, contentMode, partitionOf }: FeedMapping,
+  { decode, prefix, dataSchemas, contentMode, partitionOf }: FeedMapping,
 ): EventMessage | undefined {
   const decoded = decode(event);
   if (!decoded) throw new UnknownEventError(event);
-  const outgoing = toCloudEvent(decoded);
+  const outgoing = toCloudEvent(decoded, dataSchemas);
   if (!outgoing) return undefined;
   const message = toFeedMessage(outgoing, prefix, contentMode);
   const partition = partitionOf(message.key, message.topic);

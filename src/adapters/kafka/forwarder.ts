@@ -4,6 +4,7 @@ import type { Clock, EventLog, LogPage } from '../../commands/ports.ts';
 import type { Logger, Metrics } from '../../commands/telemetry.ts';
 import { EventRate } from '../../projections/event-rate.ts';
 import { isPassing } from '../../projections/fault.ts';
+import type { DataSchemas } from '../cloudevents/data-schema.ts';
 import type { ForwarderStore } from '../postgres/forwarder-store.ts';
 import { type FeedMapping, type FeedPage, toFeedPage, toUndelivered } from './feed-page.ts';
 import { FeedProducer } from './feed-producer.ts';
@@ -18,6 +19,8 @@ export interface ForwarderOptions {
   readonly createProducer: () => Producer;
   readonly log: EventLog;
   readonly decode: FeedMapping['decode'];
+  /** Absent: URNs. */
+  readonly dataSchemas?: DataSchemas | undefined;
   readonly store: ForwarderStore;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -158,11 +161,12 @@ export class Forwarder {
   }
 
   #mapping(partitions: ReadonlyMap<string, number>): FeedMapping {
-    const { kafka, decode } = this.#options;
+    const { kafka, decode, dataSchemas } = this.#options;
     const choose = createPartitionOf();
     return {
       decode,
       prefix: kafka.topics.prefix,
+      dataSchemas,
       contentMode: kafka.contentMode,
       partitionOf: (key, topic) => choose(key, partitions.get(topic) ?? 1),
     };

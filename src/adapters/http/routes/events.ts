@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { EventLog, Position } from '../../../commands/ports.ts';
+import type { Position } from '../../../commands/ports.ts';
 import { tenantOf } from '../caller.ts';
 import { eventPage, listEventsQuery, streamEventsQuery } from '../contract/events.ts';
 import { type FeedFilter, type FeedItem, prefixesOf, publicItems } from '../event-feed.ts';
@@ -17,7 +17,7 @@ const MOST_READS = 20;
 const READ_SIZE = 500;
 
 export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests): void {
-  const { log, limits, logger } = parts;
+  const { log, dataSchemas, limits, logger } = parts;
 
   app.get(
     '/v1/events',
@@ -34,7 +34,7 @@ export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests)
     },
     async (request, reply) => {
       const { after = '0', limit, ...filter } = request.query;
-      const page = await readFeed(log, BigInt(after), { ...filter, tenantId: tenantOf(request) }, limit);
+      const page = await readFeed(parts, BigInt(after), { ...filter, tenantId: tenantOf(request) }, limit);
       const items = page.items.map(
         ({ position, event }) => `{"position":"${position}","event":${event.json}}`,
       );
@@ -73,7 +73,15 @@ export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests)
       });
       const { streamPingMs: pingMs, slowStreamMs: slowMs } = limits;
       try {
-        await streamEvents(reply.raw, { log, filter, after: start, signal: open.signal, pingMs, slowMs });
+        await streamEvents(reply.raw, {
+          log,
+          filter,
+          dataSchemas,
+          after: start,
+          signal: open.signal,
+          pingMs,
+          slowMs,
+        });
       } catch (err) {
         logger.warn({ err, requestId: request.id }, 'event stream broke off');
       }
@@ -96,7 +104,7 @@ interface FeedPage {
 }
 
 async function readFeed(
-  log: EventLog,
+  { log, dataSchemas }: Pick<ServerParts, 'log' | 'dataSchemas'>,
   after: Position,
   filter: FeedFilter,
   limit: number,
@@ -105,7 +113,7 @@ async function readFeed(
   let position = after;
   for (let reads = 0; reads < MOST_READS; reads += 1) {
     const page = await log.readLog(position, READ_SIZE, { prefixes: prefixesOf(filter) });
-    items.push(...publicItems(page, filter));
+    items.push(...publicItems(page, filter, dataSchemas));
     const last = items[limit - 1];
     if (last) return { items: items.slice(0, limit), position: last.position, caughtUp: false };
     position = page.position;

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+
+/*
+ * What is promised to others: everything a public event's `data` holds. The mapping is typed by these schemas, and
+ * schemas/ and GET /schemas are made of them. A field that is added must be optional; anything else is a new version.
+ */
+
+const time = z.iso.datetime().describe('RFC 3339, in UTC');
+const reason = z.string().describe('Why, in the words of whoever did it');
+const attempt = (which: string): z.ZodInt => z.int().min(0).describe(which);
+const status = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
+  z.enum(words).describe('Status of the job after the event; of the attempt where that failed');
+const payload = z.unknown().describe('JSON of whoever enqueued the job, byte for byte');
+
+const job = {
+  tenantId: z.string().describe('Whose job it is'),
+  jobId: z.string().describe('The job'),
+  type: z.string().describe('What kind of work'),
+  queue: z.string().describe('The lane that the job waits in'),
+  priority: z.int().min(1).max(9).describe('1 goes first'),
+};
+
+const error = z
+  .object({
+    type: z.string(),
+    message: z.string(),
+    stack: z.string().optional(),
+    fingerprint: z.string().describe('The same for errors that are alike'),
+  })
+  .describe('Why an attempt failed');
+
+export const EVENT_SCHEMAS = {
+  'eventzr.jobs.enqueued.v1': z.object({
+    ...job,
+    status: status('queued', 'scheduled'),
+    runAt: time.optional(),
+    payload,
+  }),
+  'eventzr.jobs.started.v1': z.object({
+    ...job,
+    status: status('running'),
+    attempt: attempt('Number of the attempt, from 1'),
+    workerId: z.string().describe('Who has it'),
+  }),
+  'eventzr.jobs.completed.v1': z.object({
+    ...job,
+    status: status('completed'),
+    attempt: attempt('The attempt that succeeded'),
+    result: z.unknown().optional().describe('JSON of the worker, byte for byte'),
+  }),
+  'eventzr.jobs.failed.v1': z.object({
+    ...job,
+    status: status('failed'),
+    attempt: attempt('The attempt that failed'),
+    error,
+    willRetry: z.boolean().describe('Another attempt follows'),
+  }),
+  'eventzr.jobs.retried.v1': z.object({
+    ...job,
+    status: status('queued', 'retrying'),
+    attempt: attempt('The attempt that comes next'),
+    by: z.enum(['policy', 'person']),
+    runAt: time,
+    reason: reason.optional(),
+    payload: payload.optional().describe('A new payload, given with the retry'),
+  }),
+  'eventzr.jobs.cancelled.v1': z.object({
+    ...job,
+    status: status('cancelled'),
+    reason: reason.optional(),
+    forced: z.boolean().describe('The worker did not acknowledge in time'),
+  }),
+  'eventzr.jobs.deadlettered.v1': z.object({
+    ...job,
+    status: status('dead_lettered'),
+    attempt: attempt('The last attempt; 0 when the job never ran'),
+    reason: z.enum(['attempts_spent', 'fatal_error', 'deadline_passed']),
+    error,
+  }),
+  'eventzr.jobs.dlq.replayed.v1': z.object({
+    ...job,
+    status: status('queued', 'scheduled'),
+    runAt: time.optional(),
+    reason: reason.optional(),
+    payload: payload.optional().describe('The payload when it was edited'),
+  }),
+  'eventzr.jobs.dlq.purged.v1': z.object({
+    ...job,
+    status: status('purged'),
+    reason,
+  }),
+} as const satisfies Readonly<Record<`eventzr.jobs.${string}.v${number}`, z.ZodObject>>;
+
+/** Also the name of the event's topic. */
+export type PublicEventType = keyof typeof EVENT_SCHEMAS;
+
+/** `data` of the CloudEvent of this type. */
+export type PublicEventData<Type extends PublicEventType> = z.output<(typeof EVENT_SCHEMAS)[Type]>;
+
+export const PUBLIC_EVENT_TYPES = Object.keys(EVENT_SCHEMAS) as readonly PublicEventType[];
