@@ -11,7 +11,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     jobs: { type: 'string', default: '100000' },
     systems: { type: 'string', default: 'eventzrJobs,pgBoss,graphileWorker,bullMq' },
-    scenarios: { type: 'string', default: 'single,endToEnd,pickup' },
+    scenarios: { type: 'string', default: 'single,endToEnd,pickup,http' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -20,6 +20,7 @@ const jobsOf: Record<string, number> = {
   single: Number(values.jobs) / 5,
   endToEnd: Number(values.jobs),
   pickup: Math.min(5000, Number(values.jobs)),
+  http: Number(values.jobs) / 5,
 };
 
 type Result = { readonly system: string } & Record<string, number>;
@@ -32,7 +33,7 @@ try {
     const results = new Map<string, Result[]>();
     // The systems take turns, so that a machine that slows down slows all of them.
     for (let round = 0; round < rounds; round += 1) {
-      for (const system of values.systems.split(',')) {
+      for (const system of systemsOf(scenario)) {
         const result = await measure(system, scenario);
         results.set(system, [...(results.get(system) ?? []), result]);
         console.error(scenario, round + 1, JSON.stringify(result));
@@ -46,6 +47,11 @@ try {
 }
 console.log(lines.join('\n'));
 if (values.write) await writeIntoReadme(lines);
+
+/** Over HTTP there is nobody to compare with: the peers are libraries. */
+function systemsOf(scenario: string): readonly string[] {
+  return scenario === 'http' ? ['eventzrJobs'] : values.systems.split(',');
+}
 
 async function measure(system: string, scenario: string): Promise<Result> {
   const server: Server = system === 'bullMq' ? redis : postgres;

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import autocannon from 'autocannon';
+import pg from 'pg';
+import { createApiKey } from '../../src/adapters/postgres/api-keys.ts';
+import { createPool } from '../../src/adapters/postgres/pool.ts';
+import type { Figures } from './scenarios.ts';
+import { treeCpuUs } from './servers.ts';
+import { payloadOf } from './system.ts';
+
+const CONNECTIONS = 64;
+const WARM_UP = 2_000;
+
+/** The service as people run it, in a process of its own: 64 connections, one enqueue each at a time. Every answer a 201. */
+export async function http(databaseUrl: string, jobs: number): Promise<Figures> {
+  const server = await startServer(databaseUrl);
+  const pool = createPool({ connectionString: databaseUrl });
+  const key = { name: 'bench', tenants: ['bench'], role: 'producer' } as const;
+  const { token } = await createApiKey(pool, key);
+  await pool.end();
+  const enqueue = (amount: number) =>
+    autocannon({
+      url: `${server.url}/v1/jobs`,
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'bench', payload: payloadOf(1) }),
+      connections: CONNECTIONS,
+      amount,
+    });
+  await enqueue(WARM_UP);
+  const before = server.cpuUs();
+  const began = performance.now();
+  const result = await enqueue(jobs);
+  const perSecond = jobs / ((performance.now() - began) / 1_000);
+  const serverProcessCpuUsPerJob = (server.cpuUs() - before) / jobs;
+  await server.stop();
+  const created = result.statusCodeStats?.['201']?.count;
+  if (created !== jobs) throw new Error(`${created} of ${jobs} requests created a job`);
+  const written = await eventsOf(databaseUrl);
+  if (written !== jobs + WARM_UP) throw new Error(`${written} events for ${jobs + WARM_UP} jobs`);
+  const { p50, p99 } = result.latency;
+  return { jobs, perSecond, p50Ms: p50, p99Ms: p99, serverProcessCpuUsPerJob };
+}
+
+async function startServer(databaseUrl: string) {
+  const main = new URL('../../src/main.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [main], {
+    env: { ...process.env, DATABASE_URL: databaseUrl, PORT: '0', LOG_LEVEL: 'info' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for await (const line of createInterface(child.stdout)) {
+    const entry = JSON.parse(line);
+    if (entry.event !== 'server.ready') continue;
+    child.stdout.resume();
+    return {
+      url: entry.url as string,
+      cpuUs: () => treeCpuUs(child.pid ?? 0),
+      async stop() {
+        child.kill('SIGTERM');
+        await once(child, 'exit');
+      },
+    };
+  }
+  throw new Error('the server did not start');
+}
+
+async function eventsOf(databaseUrl: string): Promise<number> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  const { rows } = await client.query('select count(*)::int as events from eventzr.events');
+  await client.end();
+  return rows[0].events;
+}
