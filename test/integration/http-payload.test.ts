@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scanJson } from '../../src/adapters/http/json-scanner.ts';
+import { scanJson } from '../../src/commands/json-scanner.ts';
 import { type TestApi, testApi } from '../support/api.ts';
 
 /** Documents that parsing and printing would change. */
