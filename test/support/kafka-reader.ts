@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import { type IHeaders, Kafka, logLevel } from 'kafkajs';
+import { FEED_TOPICS } from '../../src/adapters/kafka/topics.ts';
+import { waitUntil } from './wait-until.ts';
+
+export interface ReadMessage {
+  /** Without the prefix. */
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: string;
+  readonly value: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The id of its CloudEvent. */
+  readonly id: string;
+}
+
+export interface KafkaReader extends AsyncDisposable {
+  /** Everything read so far; each partition in its order. */
+  readonly messages: readonly ReadMessage[];
+  /** Resolves with the messages once there are so many with different ids. */
+  distinct(count: number, timeoutMs?: number): Promise<readonly ReadMessage[]>;
+}
+
+/** Reads the feed's topics from their beginning, as any other service would: a plain kafkajs consumer. */
+export async function readFeed(brokers: readonly string[], prefix: string): Promise<KafkaReader> {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const consumer = kafka.consumer({
+    groupId: randomUUID(),
+    // Disconnecting waits for the fetch under way.
+    maxWaitTimeInMs: 200,
+    retry: { initialRetryTime: 100, retries: 20 },
+  });
+  const messages: ReadMessage[] = [];
+  const ids = new Set<string>();
+  await consumer.connect();
+  await consumer.subscribe({ topics: FEED_TOPICS.map((topic) => `${prefix}${topic}`), fromBeginning: true });
+  await consumer.run({
+    autoCommit: false,
+    partitionsConsumedConcurrently: 4,
+    async eachBatch({ batch }) {
+      for (const { key, value, headers = {} } of batch.messages) {
+        const text = value?.toString() ?? '';
+        const texts = textsOf(headers);
+        const id = texts.ce_id ?? (JSON.parse(text) as { id: string }).id;
+        ids.add(id);
+        messages.push({
+          topic: batch.topic.slice(prefix.length),
+          partition: batch.partition,
+          key: key?.toString() ?? '',
+          value: text,
+          headers: texts,
+          id,
+        });
+      }
+    },
+  });
+  return {
+    messages,
+    async distinct(count, timeoutMs = 30_000) {
+      await waitUntil(`${count} different messages are read`, () => ids.size >= count, { timeoutMs });
+      return messages;
+    },
+    [Symbol.asyncDispose]: () => consumer.disconnect(),
+  };
+}
+
+const textsOf = (headers: IHeaders): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
