@@ -1,49 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createQueries } from '../../src/adapters/postgres/queries/queries.ts';
 import type { DecodedEvent } from '../../src/commands/decoded-event.ts';
 import type { JobEvent } from '../../src/domain/job/events.ts';
-import { deadLettersProjection } from '../../src/projections/dead-letters.ts';
-import { jobsProjection } from '../../src/projections/jobs.ts';
 import {
   InvalidCursorError,
   type JobFilter,
   type JobRow,
   type Queries,
 } from '../../src/projections/queries.ts';
-import { queueStatsProjection } from '../../src/projections/queue-stats.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { completed, deadLettered, enqueued, failed, retried, started } from '../support/job-events.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { completed, enqueued, failed, retried, started } from '../support/job-events.ts';
 import { decodedJobEvent } from '../support/job-histories.ts';
-import { Projected } from '../support/projected.ts';
-
-const NOW = 1_700_000_000_000;
-const MINUTE = 60_000;
-const HOUR = 3_600_000;
+import type { Projected } from '../support/projected.ts';
+import { HOUR, idOf, life, NOW, queried } from '../support/queried.ts';
 
 let database: TestDatabase;
 let projected: Projected;
 let queries: Queries;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  projected = await Projected.prepare(database.pool, [
-    jobsProjection,
-    deadLettersProjection,
-    queueStatsProjection,
-  ]);
-  queries = createQueries({ pool: database.pool, clock: { now: () => NOW } });
+  ({ database, projected, queries } = await queried());
 });
 afterAll(() => database[Symbol.asyncDispose]());
-
-/** A UUIDv7 of a time. */
-const idOf = (at: number, number: number): string => {
-  const hex = at.toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-${number.toString(16).padStart(12, '0')}`;
-};
-
-function life(tenantId: string, jobId: string, at: number, ...events: readonly JobEvent[]): DecodedEvent[] {
-  return events.map((event, revision) => decodedJobEvent(tenantId, jobId, revision, event, at));
-}
 
 const idsOf = (rows: readonly { readonly jobId: string }[]) => rows.map(({ jobId }) => jobId);
 
@@ -238,189 +215,5 @@ describe('a list of jobs', () => {
     await projected.apply([decodedJobEvent('tags', id, 1, amended, NOW)]);
     const found = async (tag: string) => (await queries.listJobs('tags', { tag }, { limit: 10 })).rows.length;
     expect([await found('old'), await found('both'), await found('new')]).toEqual([0, 1, 1]);
-  });
-});
-
-describe('dead letters', () => {
-  const tenant = 'dead';
-  const dead = (number: number, fingerprint: string, type = 'mail.send', queue = 'default') => {
-    const identity = { type, queue };
-    const error = { type: 'TypeError', message: `boom ${number}`, fingerprint };
-    return life(
-      tenant,
-      idOf(NOW - HOUR, number),
-      NOW - HOUR + number,
-      enqueued(identity),
-      started(identity),
-      failed({ ...identity, error, willRetry: false }),
-      deadLettered({ ...identity, error }),
-    );
-  };
-
-  beforeAll(async () => {
-    await projected.apply([
-      ...[1, 2, 3].flatMap((number) => dead(number, 'a')),
-      ...[4, 5].flatMap((number) => dead(number, 'a', 'mail.send', 'slow')),
-      ...[6, 7].flatMap((number) => dead(number, 'b', 'report')),
-    ]);
-  });
-
-  it('are listed latest first, by type, queue and fingerprint', async () => {
-    const list = async (filter: object) => {
-      const { rows } = await queries.listDeadLetters(tenant, filter, { limit: 10 });
-      return rows.map(({ jobId }) => Number.parseInt(jobId.slice(-12), 16));
-    };
-    expect(await list({})).toEqual([7, 6, 5, 4, 3, 2, 1]);
-    expect(await list({ queue: 'slow' })).toEqual([5, 4]);
-    expect(await list({ type: 'report' })).toEqual([7, 6]);
-    expect(await list({ fingerprint: 'a' })).toEqual([5, 4, 3, 2, 1]);
-  });
-
-  it('are paged forwards and back', async () => {
-    const first = await queries.listDeadLetters(tenant, {}, { limit: 3 });
-    const second = await queries.listDeadLetters(tenant, {}, { limit: 3, cursor: first.nextCursor ?? '' });
-    const third = await queries.listDeadLetters(tenant, {}, { limit: 3, cursor: second.nextCursor ?? '' });
-    expect([first, second, third].map(({ rows }) => rows.length)).toEqual([3, 3, 1]);
-    expect(third.nextCursor).toBeNull();
-    const back = await queries.listDeadLetters(tenant, {}, { limit: 3, cursor: third.prevCursor ?? '' });
-    expect(back.rows).toEqual(second.rows);
-  });
-
-  it('are grouped by what went wrong, with the latest message, largest group first', async () => {
-    const group = { errorType: 'TypeError', jobType: 'mail.send', fingerprint: 'a' };
-    const at = (number: number) => NOW - HOUR + number;
-    expect(await queries.groupDeadLetters(tenant, {}, 10)).toEqual([
-      { ...group, message: 'boom 5', count: 5, firstAt: at(1), lastAt: at(5) },
-      {
-        ...group,
-        jobType: 'report',
-        fingerprint: 'b',
-        message: 'boom 7',
-        count: 2,
-        firstAt: at(6),
-        lastAt: at(7),
-      },
-    ]);
-    expect(await queries.groupDeadLetters(tenant, { queue: 'slow' }, 10)).toEqual([
-      { ...group, message: 'boom 5', count: 2, firstAt: at(4), lastAt: at(5) },
-    ]);
-    expect(await queries.groupDeadLetters(tenant, {}, 1)).toHaveLength(1);
-  });
-
-  it('are nobody else’s', async () => {
-    expect((await queries.listDeadLetters('nobody', {}, { limit: 10 })).rows).toEqual([]);
-    expect(await queries.groupDeadLetters('nobody', {}, 10)).toEqual([]);
-    expect(await queries.getDeadLetter('nobody', idOf(NOW - HOUR, 1))).toBeUndefined();
-    expect(await queries.listAttempts('nobody', idOf(NOW - HOUR, 1))).toEqual([]);
-    expect((await queries.getDeadLetter(tenant, idOf(NOW - HOUR, 1)))?.error.message).toBe('boom 1');
-  });
-});
-
-describe('queues', () => {
-  const queueEvent = (
-    revision: number,
-    event: Extract<DecodedEvent, { aggregate: 'queue' }>['event'],
-    occurredAt: number,
-  ): DecodedEvent => {
-    const { metadata, position } = decodedJobEvent('queues', idOf(NOW, 1), revision, enqueued(), occurredAt);
-    const stream = 'queue-queues.mail';
-    const common = { stream, tenantId: 'queues', revision, position, recordedAt: occurredAt, metadata };
-    return { ...common, aggregate: 'queue', queue: 'mail', event };
-  };
-  const paused = async () => (await queries.getQueue('queues', 'mail'))?.paused;
-
-  it('say since when, until when, why and by whom they are paused, and their limit', async () => {
-    await projected.apply([
-      queueEvent(0, { type: 'QueueLimitChanged', data: { concurrencyLimit: 5 } }, NOW - 9),
-      queueEvent(1, { type: 'QueuePaused', data: { reason: 'deploy' } }, NOW - 8),
-      queueEvent(2, { type: 'QueuePaused', data: { reason: 'long deploy', until: NOW + 5 } }, NOW - 7),
-    ]);
-    expect(await queries.getQueue('queues', 'mail')).toMatchObject({
-      concurrencyLimit: 5,
-      paused: { since: NOW - 8, until: NOW + 5, reason: 'long deploy', by: 'test' },
-      counts: { queued: 0, running: 0 },
-      oldestReadyAgeMs: null,
-    });
-  });
-
-  it('are no longer paused when the end of the pause has come or somebody resumed them', async () => {
-    await projected.apply([queueEvent(3, { type: 'QueuePaused', data: { until: NOW } }, NOW - 6)]);
-    expect(await paused()).toBeNull();
-    await projected.apply([queueEvent(4, { type: 'QueuePaused', data: {} }, NOW + 1)]);
-    expect(await paused()).toMatchObject({ since: NOW + 1, until: null });
-    await projected.apply([queueEvent(5, { type: 'QueueResumed', data: {} }, NOW + 2)]);
-    expect(await paused()).toBeNull();
-  });
-
-  it('count their jobs by status', async () => {
-    await projected.apply([
-      ...life('counts', idOf(NOW, 1), NOW, enqueued()),
-      ...life('counts', idOf(NOW, 2), NOW, enqueued(), started()),
-      ...life('counts', idOf(NOW, 3), NOW, enqueued({ queue: 'mail', runAt: NOW + 1 })),
-    ]);
-    await projected.apply([decodedJobEvent('counts', idOf(NOW, 1), 1, started(), NOW)]);
-    await projected.apply([decodedJobEvent('counts', idOf(NOW, 1), 2, completed(), NOW)]);
-    const rows = await queries.listQueues('counts');
-    expect(rows.map(({ queue }) => queue)).toEqual(['default', 'mail']);
-    expect(rows[0]?.counts).toMatchObject({ queued: 0, running: 1, completed: 1 });
-    expect(rows[1]?.counts).toMatchObject({ scheduled: 1, queued: 0 });
-    expect(await queries.getQueue('counts', 'nothing')).toBeUndefined();
-    expect(await queries.listQueues('nobody')).toEqual([]);
-  });
-
-  it('tell how long their oldest ready job has waited', async () => {
-    await projected.apply(life('ages', idOf(NOW, 1), NOW, enqueued()));
-    const insert = `
-      insert into ready_jobs (tenant_id, queue, type, priority, seq, job_id, revision, ready_since)
-      values ('ages', 'default', 'mail.send', 5, 1, 'a', 0, $1), ('ages', 'default', 'mail.send', 1, 2, 'b', 0, $2)`;
-    await database.pool.query(insert, [NOW - 500, NOW - 20]);
-    expect((await queries.getQueue('ages', 'default'))?.oldestReadyAgeMs).toBe(500);
-  });
-});
-
-describe('the time series', () => {
-  const tenant = 'series';
-  const start = Math.floor((NOW - 100 * HOUR) / HOUR) * HOUR;
-
-  it('counts what happened in each minute and hour, of one queue or of all, and has no gaps', async () => {
-    const at = (minute: number) => start + minute * MINUTE + 1;
-    await projected.apply([
-      ...life(tenant, idOf(start, 1), at(0), enqueued(), started(), completed()),
-      ...life(tenant, idOf(start, 2), at(2), enqueued({ queue: 'mail' })),
-      ...life(tenant, idOf(start, 3), at(2), enqueued(), started(), failed(), retried()),
-      ...life(tenant, idOf(start, 4), at(61), enqueued()),
-    ]);
-    const zero = { enqueued: 0, started: 0, completed: 0, failed: 0, deadLettered: 0, cancelled: 0 };
-    const minutes = await queries.timeseries(tenant, {
-      from: start,
-      to: start + 3 * MINUTE,
-      bucketMs: 60_000,
-    });
-    expect(minutes).toEqual([
-      { ...zero, at: start, enqueued: 1, started: 1, completed: 1 },
-      { ...zero, at: start + MINUTE },
-      { ...zero, at: start + 2 * MINUTE, enqueued: 2, started: 1, failed: 1 },
-    ]);
-    const range = { from: start, to: start + 2 * HOUR, bucketMs: 3_600_000 } as const;
-    expect((await queries.timeseries(tenant, range)).map(({ enqueued }) => enqueued)).toEqual([3, 1]);
-    const mail = await queries.timeseries(tenant, { ...range, queue: 'mail' });
-    expect(mail.map(({ enqueued }) => enqueued)).toEqual([1, 0]);
-    expect((await queries.timeseries('nobody', range)).map(({ enqueued }) => enqueued)).toEqual([0, 0]);
-  });
-
-  it('forgets minutes after two days and keeps hours, whatever comes late', async () => {
-    await projected.apply(life(tenant, idOf(NOW, 5), start + 90 * HOUR, enqueued()));
-    await projected.apply(life(tenant, idOf(start, 6), start, enqueued()));
-    const first = { from: start, to: start + HOUR } as const;
-    const minutes = await queries.timeseries(tenant, { ...first, bucketMs: 60_000 });
-    expect(minutes.filter(({ enqueued }) => enqueued > 0)).toEqual([]);
-    const [hour] = await queries.timeseries(tenant, { ...first, bucketMs: 3_600_000 });
-    expect(hour?.enqueued).toBe(4);
-  });
-
-  it('answers nothing for a range that ends before it starts, and at most a week of minutes', async () => {
-    expect(await queries.timeseries(tenant, { from: 5, to: 4, bucketMs: 60_000 })).toEqual([]);
-    const long = await queries.timeseries(tenant, { from: 0, to: NOW, bucketMs: 60_000 });
-    expect(long).toHaveLength(10_080);
   });
 });
