@@ -30,65 +30,83 @@ const error = z
   .describe('Why an attempt failed');
 
 export const EVENT_SCHEMAS = {
-  'eventzr.jobs.enqueued.v1': z.object({
-    ...job,
-    status: status('queued', 'scheduled'),
-    runAt: time.optional(),
-    payload,
-  }),
-  'eventzr.jobs.started.v1': z.object({
-    ...job,
-    status: status('running'),
-    attempt: attempt('Number of the attempt, from 1'),
-    workerId: z.string().describe('Who has it'),
-  }),
-  'eventzr.jobs.completed.v1': z.object({
-    ...job,
-    status: status('completed'),
-    attempt: attempt('The attempt that succeeded'),
-    result: z.unknown().optional().describe('JSON of the worker, byte for byte'),
-  }),
-  'eventzr.jobs.failed.v1': z.object({
-    ...job,
-    status: status('failed'),
-    attempt: attempt('The attempt that failed'),
-    error,
-    willRetry: z.boolean().describe('Another attempt follows'),
-  }),
-  'eventzr.jobs.retried.v1': z.object({
-    ...job,
-    status: status('queued', 'retrying'),
-    attempt: attempt('The attempt that comes next'),
-    by: z.enum(['policy', 'person']),
-    runAt: time,
-    reason: reason.optional(),
-    payload: payload.optional().describe('A new payload, given with the retry'),
-  }),
-  'eventzr.jobs.cancelled.v1': z.object({
-    ...job,
-    status: status('cancelled'),
-    reason: reason.optional(),
-    forced: z.boolean().describe('The worker did not acknowledge in time'),
-  }),
-  'eventzr.jobs.deadlettered.v1': z.object({
-    ...job,
-    status: status('dead_lettered'),
-    attempt: attempt('The last attempt; 0 when the job never ran'),
-    reason: z.enum(['attempts_spent', 'fatal_error', 'deadline_passed']),
-    error,
-  }),
-  'eventzr.jobs.dlq.replayed.v1': z.object({
-    ...job,
-    status: status('queued', 'scheduled'),
-    runAt: time.optional(),
-    reason: reason.optional(),
-    payload: payload.optional().describe('The payload when it was edited'),
-  }),
-  'eventzr.jobs.dlq.purged.v1': z.object({
-    ...job,
-    status: status('purged'),
-    reason,
-  }),
+  'eventzr.jobs.enqueued.v1': z
+    .object({
+      ...job,
+      status: status('queued', 'scheduled'),
+      runAt: time.optional(),
+      payload,
+    })
+    .describe('The job was accepted'),
+  'eventzr.jobs.started.v1': z
+    .object({
+      ...job,
+      status: status('running'),
+      attempt: attempt('Number of the attempt, from 1'),
+      workerId: z.string().describe('Who has it'),
+    })
+    .describe('A worker took the job: an attempt runs'),
+  'eventzr.jobs.completed.v1': z
+    .object({
+      ...job,
+      status: status('completed'),
+      attempt: attempt('The attempt that succeeded'),
+      result: z.unknown().optional().describe('JSON of the worker, byte for byte'),
+    })
+    .describe('The attempt succeeded, and so did the job'),
+  'eventzr.jobs.failed.v1': z
+    .object({
+      ...job,
+      status: status('failed'),
+      attempt: attempt('The attempt that failed'),
+      error,
+      willRetry: z.boolean().describe('Another attempt follows'),
+    })
+    .describe('One attempt failed; what becomes of the job is the next event'),
+  'eventzr.jobs.retried.v1': z
+    .object({
+      ...job,
+      status: status('queued', 'retrying'),
+      attempt: attempt('The attempt that comes next'),
+      by: z.enum(['policy', 'person']),
+      runAt: time,
+      reason: reason.optional(),
+      payload: payload.optional().describe('A new payload, given with the retry'),
+    })
+    .describe('The job waits again: after a failed attempt, or because a person wants so'),
+  'eventzr.jobs.cancelled.v1': z
+    .object({
+      ...job,
+      status: status('cancelled'),
+      reason: reason.optional(),
+      forced: z.boolean().describe('The worker did not acknowledge in time'),
+    })
+    .describe('The job was stopped'),
+  'eventzr.jobs.deadlettered.v1': z
+    .object({
+      ...job,
+      status: status('dead_lettered'),
+      attempt: attempt('The last attempt; 0 when the job never ran'),
+      reason: z.enum(['attempts_spent', 'fatal_error', 'deadline_passed']),
+      error,
+    })
+    .describe('The job was given up and waits for a person'),
+  'eventzr.jobs.dlq.replayed.v1': z
+    .object({
+      ...job,
+      status: status('queued', 'scheduled'),
+      runAt: time.optional(),
+      reason: reason.optional(),
+      payload: payload.optional().describe('The payload when it was edited'),
+    })
+    .describe('A person put a dead letter back; it has all of its attempts again'),
+  'eventzr.jobs.dlq.purged.v1': z
+    .object({
+      ...job,
+      status: status('purged'),
+      reason,
+    })
+    .describe('A person put a dead letter away for good'),
 } as const satisfies Readonly<Record<`eventzr.jobs.${string}.v${number}`, z.ZodObject>>;
 
 /** Also the name of the event's topic. */
