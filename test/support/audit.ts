@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { jobStream } from '../../src/domain/job/stream.ts';
-import { createParts } from '../../src/parts.ts';
+import { createParts, type PartsOptions } from '../../src/parts.ts';
 import { differenceCount } from '../../src/projections/compare-tables.ts';
 import { verify } from '../../src/projections/verify.ts';
 import { waitUntil } from './wait-until.ts';
@@ -54,8 +54,11 @@ export async function allDone(pool: pg.Pool, { timeoutMs = 60_000 } = {}): Promi
 }
 
 /** Folds the log and compares every row of every read model. Answers the differing ones; waits for none. */
-export async function verifyAll(databaseUrl: string): Promise<Readonly<Record<string, unknown>>> {
-  const parts = createParts({ databaseUrl });
+export async function verifyAll(
+  databaseUrl: string,
+  where: Pick<PartsOptions, 'eventStoreDb'> = {},
+): Promise<Readonly<Record<string, unknown>>> {
+  const parts = createParts({ databaseUrl, ...where });
   const { projectionEnvironment: environment, projections } = parts;
   const found: Record<string, unknown> = {};
   try {
