@@ -25,7 +25,8 @@ export function serviceUrl(environment: Environment, given?: string): string {
 export function connectionFrom(environment: Environment, givenUrl?: string): ConnectionOptions {
   const url = serviceUrl(environment, givenUrl);
   const apiKey = environment.JOBS_API_KEY || devKey(environment, url);
-  return { url, apiKey, parse: parseLossless, tries: 3, timeoutMs: 30_000 };
+  const tenant = environment.JOBS_TENANT || undefined;
+  return { url, apiKey, tenant, parse: parseLossless, tries: 3, timeoutMs: 30_000 };
 }
 
 function devKey(environment: Environment, url: string): string {

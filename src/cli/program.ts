@@ -6,6 +6,7 @@ import { deadLetterCommands } from './commands/dead-letters.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { eventCommands } from './commands/events.ts';
+import { forwarderCommands } from './commands/forwarder.ts';
 import { getCommand } from './commands/get.ts';
 import { keyCommands } from './commands/keys.ts';
 import { listCommand } from './commands/list.ts';
@@ -23,6 +24,7 @@ const NOTES = `
 Settings
   JOBS_URL      where the service is; standard: http://127.0.0.1:4000
   JOBS_API_KEY  key to it; not needed on the machine and in the folder where npm start runs
+  JOBS_TENANT   the tenant to act for, where the key is for several
   DATABASE_URL  for keys and doctor: the service's database; standard: the embedded one in DATA_DIR
   NO_COLOR      set to anything: no colours
 
@@ -57,7 +59,7 @@ export function createProgram(): Command {
         eventCommands(),
       ],
     ],
-    ['The service itself', [serveCommand(), projectionCommands(), keyCommands(), doctorCommand()]],
+    ['The service itself', [serveCommand(), projectionCommands(), forwarderCommands(), keyCommands(), doctorCommand()]],
   ];
   for (const [title, commands] of groups) {
     for (const command of commands) program.addCommand(command.helpGroup(`${title}:`));

@@ -55,5 +55,6 @@ function failureOf(error: unknown): Failure {
 
 const HINTS: Readonly<Record<string, string>> = {
   unauthenticated: 'is JOBS_API_KEY a key of this service, not revoked and not expired? See: keys list',
+  'tenant-required': 'the key is for several tenants: set JOBS_TENANT to the one that is meant',
   forbidden: 'the role of this key does not allow it; an operator makes others with: keys create --role',
 };

@@ -188,6 +188,11 @@ export class JobsClient<Jobs extends JobMap = JobMap> {
       request(this.#connection, { method: 'DELETE', path: `/v1/workers/${segment(id)}/quiet` }),
   };
 
+  /** How far the feed to Kafka is, and what holds it up. */
+  forwarder(): Promise<Forwarder> {
+    return this.#get('/v1/forwarder');
+  }
+
   stats(): Promise<Stats> {
     return this.#get('/v1/stats');
   }

@@ -4,6 +4,8 @@ export interface ConnectionOptions {
   /** Base URL of the service: http://127.0.0.1:4000 */
   readonly url: string;
   readonly apiKey: string;
+  /** The tenant to act for, where the key is for several. */
+  readonly tenant?: string | undefined;
   /** Longest wait for one answer, long polls apart. Default 10,000. */
   readonly timeoutMs?: number;
   /** Tries in all when the service can't be reached or says 429 or 503. Default 5. */
@@ -114,6 +116,7 @@ function urlOf(connection: ConnectionOptions, call: Call): URL {
 function headersOf(connection: ConnectionOptions, call: Call): Record<string, string> {
   return {
     authorization: `Bearer ${connection.apiKey}`,
+    ...(connection.tenant === undefined ? {} : { 'on-behalf-of': connection.tenant }),
     ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
     ...call.headers,
   };

@@ -22,6 +22,12 @@ describe('a call', () => {
     });
   });
 
+  it('says for which tenant it is, where the key is for several', async () => {
+    await using service = await fakeService((_, response) => sendJson(response, 200, {}));
+    await clientOf(service, { tenant: 'acme' }).stats();
+    expect(service.seen[0]?.headers['on-behalf-of']).toBe('acme');
+  });
+
   it('keeps its idempotency key over the tries, also the one given', async () => {
     await using service = await fakeService((_, response, turn) =>
       turn < 2 ? sendJson(response, 503, problem(503, 'log-unavailable')) : sendJson(response, 201, {}),
