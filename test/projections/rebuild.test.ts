@@ -1,19 +1,16 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
-import type { EventLog, Position } from '../../src/commands/ports.ts';
+import type { EventLog } from '../../src/commands/ports.ts';
 import { startGeneration } from '../../src/projections/build-generation.ts';
-import { Freshness } from '../../src/projections/freshness.ts';
 import { liveGeneration, readGenerations } from '../../src/projections/generations.ts';
 import type { Projection } from '../../src/projections/projection.ts';
 import { type RebuildRequest, rebuild } from '../../src/projections/rebuild.ts';
 import type { RebuildProgress } from '../../src/projections/rebuild-progress.ts';
 import { rollback } from '../../src/projections/rollback.ts';
-import { runProjections } from '../../src/projections/runner.ts';
 import { verify } from '../../src/projections/verify.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { running } from '../support/running.ts';
+import { appending, projecting } from '../support/projecting.ts';
 import { appendAmounts, environmentOf, readTallies, tallyProjection } from '../support/tally.ts';
-import { waitUntil } from '../support/wait-until.ts';
 
 let database: TestDatabase;
 let log: EventLog;
@@ -21,25 +18,13 @@ const projection = tallyProjection();
 const { signal } = new AbortController();
 
 beforeEach(async () => {
-  await database?.[Symbol.asyncDispose]();
   database = await createDatabase();
   log = createMemoryEventLog();
 });
 
-afterAll(async () => {
-  await database?.[Symbol.asyncDispose]();
-});
+afterEach(() => database[Symbol.asyncDispose]());
 
-function start(of: Projection = projection) {
-  const environment = environmentOf(database.pool, log, 'server');
-  const freshness = new Freshness({ environment, projections: [of] });
-  const advanced = (name: string, position: Position) => freshness.advanced(name, position);
-  const runner = running((stop) => runProjections({ environment, projections: [of], advanced }, stop));
-  const shows = async (position: Position) => {
-    if (!(await freshness.waitFor('tally', position, 10_000))) throw new Error(`${position} is not shown`);
-  };
-  return { ...runner, freshness, shows };
-}
+const start = (of: Projection = projection) => projecting(database, log, of);
 
 /** As the command line does it: another process, while a server leads. */
 const asOperator = (request: Partial<RebuildRequest> = {}) => ({
@@ -48,23 +33,6 @@ const asOperator = (request: Partial<RebuildRequest> = {}) => ({
   signal,
   ...request,
 });
-
-/** Appends without pause until stopped; answers the last position. */
-function appending() {
-  const stop = new AbortController();
-  const ended = (async () => {
-    let position = 0n;
-    for (let turn = 0; !stop.signal.aborted; turn += 1) {
-      position = await appendAmounts(log, `live${turn % 50}`, [turn, 1]);
-      await new Promise(setImmediate);
-    }
-    return position;
-  })();
-  return () => {
-    stop.abort();
-    return ended;
-  };
-}
 
 const counts = { missing: 0, unexpected: 0, different: 0 };
 const indexesOf = async (table: string) =>
@@ -75,7 +43,7 @@ describe('rebuild', () => {
     for (let job = 0; job < 200; job += 1) await appendAmounts(log, `job${job}`, [job, 2, 3]);
     await using server = start();
     await server.shows(600n);
-    const stop = appending();
+    const stop = appending(log);
     const phases = new Set<string>();
     const report = await rebuild(asOperator({ onProgress: ({ phase }) => phases.add(phase) }));
     const last = await stop();
@@ -195,134 +163,5 @@ describe('rebuild', () => {
       code: 'not_comparable',
     });
     await expect(rebuild(asOperator({ projection: repaired, dryRun: true }))).rejects.toThrow(/as a whole/);
-  });
-});
-
-describe('partial rebuild', () => {
-  it('replaces the rows of one tenant only', async () => {
-    await appendAmounts(log, 'a', [1], { tenant: 'acme' });
-    await appendAmounts(log, 'b', [2], { tenant: 'acme' });
-    await appendAmounts(log, 'c', [3], { tenant: 'other' });
-    await using server = start();
-    await server.shows(3n);
-    await database.pool.query(`update tallies set amount = 99 where job_id in ('a', 'c')`);
-    await database.pool.query(`delete from tallies where job_id = 'b'`);
-    const report = await rebuild(asOperator({ tenant: 'acme' }));
-    expect(report).toMatchObject({ outcome: 'replaced', tables: [] });
-    expect(report.comparison?.tables).toMatchObject([{ missing: 1, different: 1, unexpected: 0 }]);
-    expect(await readTallies(database.pool)).toMatchObject([{ amount: 1 }, { amount: 2 }, { amount: 99 }]);
-    expect(await readGenerations(database.pool, 'tally')).toHaveLength(1);
-  });
-
-  it('keeps the tables as they were at a position beside the live ones', async () => {
-    const then = await appendAmounts(log, 'a', [1]);
-    await using server = start();
-    await server.shows(await appendAmounts(log, 'a', [2]));
-    const report = await rebuild(asOperator({ toPosition: then }));
-    expect(report.outcome).toBe('frozen');
-    expect(await readTallies(database.pool, report.tables[0])).toMatchObject([{ amount: 1, events: 1 }]);
-    expect(await readTallies(database.pool)).toMatchObject([{ amount: 3, events: 2 }]);
-  });
-
-  it('stops at a time', async () => {
-    let now = 1_000;
-    log = createMemoryEventLog({ clock: { now: () => now } });
-    await appendAmounts(log, 'a', [1]);
-    now = 2_000;
-    await appendAmounts(log, 'a', [2]);
-    await using server = start();
-    await server.shows(2n);
-    const report = await rebuild(asOperator({ toTime: 1_500 }));
-    expect(await readTallies(database.pool, report.tables[0])).toMatchObject([{ amount: 1, events: 1 }]);
-  });
-
-  it('only says what would change in a dry run', async () => {
-    await using server = start();
-    await server.shows(await appendAmounts(log, 'a', [1]));
-    await database.pool.query(`update tallies set amount = 99`);
-    const report = await rebuild(asOperator({ dryRun: true }));
-    expect(report).toMatchObject({ outcome: 'dry_run', comparison: { tables: [{ different: 1 }] } });
-    expect(await readTallies(database.pool)).toMatchObject([{ amount: 99 }]);
-    expect(await readGenerations(database.pool, 'tally')).toHaveLength(1);
-  });
-});
-
-describe('verify', () => {
-  it('finds rows that are missing, wrong or should not be there', async () => {
-    for (let job = 0; job < 100; job += 1) await appendAmounts(log, `job${job}`, [job]);
-    await using server = start();
-    await server.shows(100n);
-    await database.pool.query(`update tallies set amount = -1 where job_id = 'job7'`);
-    await database.pool.query(`delete from tallies where job_id in ('job8', 'job9')`);
-    await database.pool.query(`insert into tallies values ('acme', 'ghost', 0, 1, 1)`);
-    const { tables, position } = await verify(asOperator({ sampleLimit: 3 } as Partial<RebuildRequest>));
-    expect(position).toBe(100n);
-    expect(tables).toMatchObject([{ table: 'tallies', rows: 99, missing: 2, different: 1, unexpected: 1 }]);
-    expect(tables[0]?.samples).toMatchObject([
-      { key: '(acme,ghost)', folded: null },
-      { key: '(acme,job7)', live: { amount: -1 }, folded: { amount: 7 } },
-      { key: '(acme,job8)', live: null },
-    ]);
-  });
-
-  it('finds no differences, exactly, while events are applied', async () => {
-    await using server = start();
-    await server.shows(await appendAmounts(log, 'a', [1]));
-    const stop = appending();
-    for (let round = 0; round < 5; round += 1) {
-      expect((await verify(asOperator())).tables).toMatchObject([counts]);
-    }
-    await server.shows(await stop());
-  });
-});
-
-describe('a raised version', () => {
-  it('is built beside the live tables, which are shown until it has caught up', async () => {
-    {
-      await using old = start(tallyProjection({ version: 1 }));
-      await old.shows(await appendAmounts(log, 'a', [1]));
-    }
-    const sound = tallyProjection({ version: 2 });
-    const gate = Promise.withResolvers<void>();
-    const slow: Projection = {
-      ...sound,
-      async apply(events, write) {
-        await gate.promise;
-        await sound.apply(events, write);
-      },
-    };
-    const position = await appendAmounts(log, 'a', [2]);
-    await using server = start(slow);
-    await waitUntil('the new version is being built', async () => {
-      const [state] = await server.freshness.freshness();
-      return state?.building?.version === 2;
-    });
-    expect(await readTallies(database.pool)).toMatchObject([{ amount: 1 }]);
-    gate.resolve();
-    await server.shows(position);
-    expect(await readTallies(database.pool)).toMatchObject([{ amount: 3 }]);
-    expect(await liveGeneration(database.pool, 'tally')).toMatchObject({ version: 2 });
-    await server.shows(await appendAmounts(log, 'a', [4]));
-    expect(await readTallies(database.pool)).toMatchObject([{ amount: 7, events: 3 }]);
-  });
-
-  it('of tables that others own and write is a repair in place', async () => {
-    const versions: number[] = [];
-    const repairing = (version: number): Projection => ({
-      ...tallyProjection({ version }),
-      tables: [],
-      async apply() {},
-      async repair() {
-        versions.push(version);
-      },
-    });
-    {
-      await using old = start(repairing(1));
-      await old.shows(await appendAmounts(log, 'a', [1]));
-    }
-    await using server = start(repairing(2));
-    await server.shows(await appendAmounts(log, 'a', [2]));
-    expect(versions).toEqual([2]);
-    expect(await liveGeneration(database.pool, 'tally')).toMatchObject({ generation: 1, version: 2 });
   });
 });
