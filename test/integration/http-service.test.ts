@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Job } from '../../src/adapters/http/contract/jobs.ts';
 import { type LiveApi, startLiveApi } from '../support/live-api.ts';
@@ -149,5 +150,21 @@ describe('the service itself', () => {
     expect((await get('/openapi.json')).text).toContain('"openapi":"3.1.0"');
     expect((await get('/docs/')).status).toBe(200);
     expect((await get('/problems/lease-lost')).text).toContain('409 Lease lost');
+  });
+
+  it('serves the schemas of its public events, which caches may keep', async () => {
+    const path = `${api.url}/schemas/eventzr.jobs.failed.v1.json`;
+    const answer = await fetch(path);
+    expect(answer.headers.get('content-type')).toBe('application/schema+json; charset=utf-8');
+    expect(answer.headers.get('cache-control')).toBe('public, max-age=3600');
+    const committed = new URL('../../schemas/eventzr.jobs.failed.v1.json', import.meta.url);
+    expect(await answer.text()).toBe(readFileSync(committed, 'utf8'));
+    const etag = answer.headers.get('etag') ?? '';
+    const again = await fetch(path, { headers: { 'if-none-match': etag } });
+    expect([again.status, again.headers.get('etag'), await again.text()]).toEqual([304, etag, '']);
+    expect((await fetch(path, { headers: { 'if-none-match': '"another"' } })).status).toBe(200);
+    for (const unknown of ['eventzr.jobs.failed.v2.json', '..%2Fpackage.json']) {
+      expect((await fetch(`${api.url}/schemas/${unknown}`)).status).toBe(404);
+    }
   });
 });

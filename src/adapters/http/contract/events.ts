@@ -15,6 +15,7 @@ export const cloudEvent = z
     subject: z.string(),
     time: z.string(),
     datacontenttype: z.literal('application/json'),
+    dataschema: z.string().describe('URI of the JSON Schema of `data`; see GET /schemas.'),
     partitionkey: z.string(),
     sequence: z.string(),
     correlationid: z.string(),
