@@ -29,6 +29,7 @@ export interface LoadOptions {
 /** An enqueue that is not answered by then is given up and reported. */
 const ENQUEUE_WITHIN_MS = 60_000;
 
+const BATCH_EVERY = 10;
 export const LOAD_OPTIONS = { maxAttempts: 20, retry: { kind: 'fixed', delayMs: 100 } } as const;
 
 export function startLoad(options: LoadOptions): Load {
@@ -43,21 +44,23 @@ export function startLoad(options: LoadOptions): Load {
     const client = new JobsClient({ url: urlOf(producer), apiKey, tries: 1, timeoutMs: 15_000 });
     for (let n = 0; !stop.signal.aborted; n += 1) {
       const key = `key-${producer}-${n}`;
-      const id = await enqueue(client, key, producer * 1_000_000 + n);
-      if (id !== undefined) accepted.set(key, id);
+      const number = producer * 1_000_000 + n;
+      const ids = await enqueue(key, () =>
+        n % BATCH_EVERY === BATCH_EVERY - 1 ? batch(client, key, number) : single(client, key, number),
+      );
+      for (const [index, id] of ids.entries()) accepted.set(index === 0 ? key : `${key}.${index}`, id);
     }
   }
 
-  async function enqueue(client: JobsClient, key: string, n: number): Promise<string | undefined> {
+  async function enqueue(key: string, once: () => Promise<readonly string[]>): Promise<readonly string[]> {
     const deadline = performance.now() + ENQUEUE_WITHIN_MS;
     for (;;) {
       try {
-        const job = await client.enqueue('load', { n }, { ...LOAD_OPTIONS, idempotencyKey: key });
-        return job.id;
+        return await once();
       } catch (error) {
         if (!mayPass(error) || performance.now() > deadline) {
           surprises.push(`${key}: ${error}`);
-          return undefined;
+          return [];
         }
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
@@ -96,6 +99,20 @@ export function startLoad(options: LoadOptions): Load {
       await Promise.all(working.map((worker) => worker.stop()));
     },
   };
+}
+
+async function single(client: JobsClient, key: string, n: number): Promise<readonly string[]> {
+  return [(await client.enqueue('load', { n }, { ...LOAD_OPTIONS, idempotencyKey: key })).id];
+}
+
+/** All or none: these go another way into the log. */
+async function batch(client: JobsClient, key: string, n: number): Promise<readonly string[]> {
+  const jobs = Array.from({ length: 5 }, () => ({ type: 'load', payload: { n }, ...LOAD_OPTIONS }));
+  const { results } = await client.enqueueBulk(jobs, { atomic: true, idempotencyKey: key });
+  return results.map((result) => {
+    if (result.status !== 'created') throw new Error(`an atomic batch answered ${result.status}`);
+    return result.job.id;
+  });
 }
 
 const mayPass = (error: unknown): boolean =>
