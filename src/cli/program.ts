@@ -59,7 +59,10 @@ export function createProgram(): Command {
         eventCommands(),
       ],
     ],
-    ['The service itself', [serveCommand(), projectionCommands(), forwarderCommands(), keyCommands(), doctorCommand()]],
+    [
+      'The service itself',
+      [serveCommand(), projectionCommands(), forwarderCommands(), keyCommands(), doctorCommand()],
+    ],
   ];
   for (const [title, commands] of groups) {
     for (const command of commands) program.addCommand(command.helpGroup(`${title}:`));

@@ -14,6 +14,7 @@ import type {
   JobHistoryEvent,
   ListEventsQuery,
 } from '../adapters/http/contract/events.ts';
+import type { Forwarder } from '../adapters/http/contract/forwarder.ts';
 import type {
   AmendJobRequest,
   CancelJobRequest,

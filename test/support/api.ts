@@ -91,6 +91,7 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
       waitFor: async () => true,
       freshness: async () => undefined,
     },
+    forwarderStatus: { read: async () => Promise.reject(new Error('the test gives no forwarder')) },
     workers: { directWorker: async () => false, listWorkers: async () => [] },
     credentials: { verify: async (token) => PRINCIPALS[token] },
     idempotency: {

@@ -12,6 +12,7 @@ import type { Queries } from '../../projections/queries.ts';
 import type { RebuildReport, RebuildRequest } from '../../projections/rebuild.ts';
 import type { RebuildProgress } from '../../projections/rebuild-progress.ts';
 import type { DataSchemas } from '../cloudevents/data-schema.ts';
+import type { ForwarderStatus } from '../postgres/forwarder-status.ts';
 import type { BulkOperations } from './bulk-operations.ts';
 import type { OperationStore } from './operation-store.ts';
 import type { Credentials } from './principal.ts';
@@ -93,6 +94,7 @@ export interface ServerParts {
   readonly log: EventLog;
   readonly dataSchemas: DataSchemas;
   readonly projections: ProjectionControl;
+  readonly forwarderStatus: Pick<ForwarderStatus, 'read'>;
   readonly workers: Pick<ReadyQueue, 'directWorker' | 'listWorkers'>;
   readonly credentials: Credentials;
   readonly idempotency: IdempotencyStore;

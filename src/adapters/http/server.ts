@@ -14,6 +14,7 @@ import { claimRoutes } from './routes/claims.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { enqueueRoutes } from './routes/enqueue.ts';
 import { eventRoutes } from './routes/events.ts';
+import { forwarderRoutes } from './routes/forwarder.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { projectionRoutes } from './routes/projections.ts';
@@ -73,6 +74,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     queueRoutes(api, parts);
     projectionRoutes(api, parts);
     eventRoutes(api, parts, streams);
+    forwarderRoutes(api, parts);
     statsRoutes(api, parts);
     workerRoutes(api, parts);
     operationRoutes(api, parts);
