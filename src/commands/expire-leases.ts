@@ -15,14 +15,14 @@ export interface ExpireLeasesDeps extends DispatchDeps {
   /** How often to look. Default 500 ms. */
   readonly everyMs?: number;
   /**
-   * When the sweeper starts, workers may have been unable to reach the service for a while: every lease gets at least
-   * this long. Default 10 s.
+   * When the sweeper starts, or has not looked for this long (the machine slept, the clock leapt), workers may have been
+   * unable to reach the service: every lease gets at least this long. 0 for none; default 10 s.
    */
-  readonly startGraceMs?: number;
+  readonly graceMs?: number;
 }
 
 const EVERY_MS = 500;
-const START_GRACE_MS = 10_000;
+const GRACE_MS = 10_000;
 const BATCH = 500;
 /** A lease whose row was lost or overwritten: how long its worker has to be heard of. */
 const UNHEARD_MS = 10_000;
@@ -34,13 +34,15 @@ const WORKERS_KEPT_MS = 24 * 3_600_000;
  * Rejects when the database or the log fails; start it again.
  */
 export function expireLeases(deps: ExpireLeasesDeps): (signal: AbortSignal) => Promise<void> {
-  const { readyQueue, clock, everyMs = EVERY_MS, startGraceMs = START_GRACE_MS } = deps;
+  const { readyQueue, clock, everyMs = EVERY_MS, graceMs = GRACE_MS } = deps;
   return async (signal) => {
     const window = new SweepWindow();
-    if (startGraceMs > 0) await readyQueue.prolongAll(clock.now() + startGraceMs);
+    let lookedAt = Number.NEGATIVE_INFINITY;
     let prunedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       const now = clock.now();
+      if (graceMs > 0 && now - lookedAt > graceMs) await readyQueue.prolongAll(now + graceMs);
+      lookedAt = now;
       const expired = await readyQueue.expiredLeases(now, window.from(now), BATCH);
       await sweep(deps, expired, now);
       if (now - prunedAt > PRUNE_EVERY_MS) {

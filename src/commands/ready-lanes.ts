@@ -78,7 +78,7 @@ export class ReadyLanes {
     for (const tenant of this.#turns.values()) {
       if (chosen.length >= wanted) break;
       if (filter.tenants !== '*' && !filter.tenants.has(tenant.id)) continue;
-      const lanes = tenant.ready.filter((lane) => lane.blockedUntil <= now && accepts(filter, lane));
+      const lanes = tenant.ready.filter((lane) => !isBlocked(lane, now) && accepts(filter, lane));
       if (lanes.length > 0) chosen.push({ tenant, lanes });
     }
     const weights = chosen.map(({ tenant }) => this.#weightOf(tenant.id));
@@ -119,7 +119,7 @@ export class ReadyLanes {
       if (!tenant || (got.get(tenant.id) ?? 0) >= take.quota) continue;
       for (const lane of take.lanes) {
         const known = tenant.lanes.get(keyOf(lane));
-        if (!known || known.blockedUntil > now) continue;
+        if (!known || isBlocked(known, now)) continue;
         known.maybeReady = false;
         known.floor = known.last;
       }
@@ -186,6 +186,10 @@ export class ReadyLanes {
     return fresh;
   }
 }
+
+/** Not for longer than lanes are ever blocked: the clock may have gone back. */
+const isBlocked = ({ blockedUntil }: KnownLane, now: number): boolean =>
+  blockedUntil > now && blockedUntil <= now + PAUSED_MS;
 
 const keyOf = ({ queue, type, priority }: Lane): string => `${queue} ${type} ${priority}`;
 

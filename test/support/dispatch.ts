@@ -70,7 +70,7 @@ export function dispatchProcess(
     heartbeat: createHeartbeat(deps),
     claimJobs,
     timers: fireTimers({ ...deps, wake }),
-    sweeper: expireLeases({ ...deps, wake, everyMs: 20, startGraceMs: 0 }),
+    sweeper: expireLeases({ ...deps, wake, everyMs: 20, graceMs: 0 }),
     projector: projector(pool, log, clock, wake),
 
     claim: (request: Partial<ClaimRequest> = {}, signal?: AbortSignal) =>
