@@ -11,7 +11,7 @@ import { placeJobs } from './place-jobs.ts';
 import type { Projection, ProjectionWrite } from './projection.ts';
 import { repairReadyJobs, seedReadyJobs } from './ready-jobs-repair.ts';
 
-export const READY_JOBS = 'ready_jobs';
+export const READY_JOBS = 'ready-jobs';
 
 type JobDecoded = Extract<DecodedEvent, { aggregate: 'job' }>;
 type QueueDecoded = Extract<DecodedEvent, { aggregate: 'queue' }>;
