@@ -6,7 +6,7 @@ import { READY_JOBS } from './projections/ready-jobs.ts';
 import { runProjections } from './projections/runner.ts';
 
 /** What a process does besides answering calls. */
-export type BackgroundRole = 'projections' | 'timers' | 'forwarder';
+export type BackgroundRole = 'projections' | 'timers' | 'forwarder' | 'inbox';
 
 export interface BackgroundTask {
   readonly name: string;
@@ -19,6 +19,7 @@ export function backgroundTasks(parts: Parts, roles: ReadonlySet<BackgroundRole>
     ...(roles.has('projections') ? projectionTasks(parts) : []),
     ...(roles.has('timers') ? timerTasks(parts) : []),
     ...(roles.has('forwarder') ? forwarderTasks(parts) : []),
+    ...(roles.has('inbox') ? inboxTasks(parts) : []),
   ];
 }
 
@@ -85,3 +86,7 @@ function forwarderTasks({ forwarder, forwarderStatus, projectionEnvironment }: P
     { name: 'forwarder_status', task: (signal) => forwarderStatus.report(signal) },
   ];
 }
+
+/** Any number of processes may listen: a consumer group shares the partitions among them. */
+const inboxTasks = ({ inbound }: Parts): BackgroundTask[] =>
+  Object.entries(inbound.tasks).map(([name, task]) => ({ name, task }));

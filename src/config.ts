@@ -8,10 +8,12 @@ import {
   eventStoreDbProblems,
   eventStoreDbSettings,
 } from './eventstoredb-settings.ts';
+import type { InboundSettings } from './inbound.ts';
+import { INBOX_SETTINGS, inboundSettings } from './inbox-settings.ts';
 import { KAFKA_SETTINGS, kafkaOptions, kafkaProblems } from './kafka-settings.ts';
 import { type Setting, setting, wholeNumber } from './setting.ts';
 
-export const ROLES = ['api', 'projections', 'timers', 'forwarder'] as const;
+export const ROLES = ['api', 'projections', 'timers', 'forwarder', 'inbox'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Everything that can be set from outside, checked and frozen. Durations in milliseconds, sizes in bytes. */
@@ -34,6 +36,7 @@ export interface Config {
   readonly eventStoreDb: EventStoreDbSettings | undefined;
   /** Absent: public events stay here. */
   readonly kafka: KafkaOptions | undefined;
+  readonly inbound: InboundSettings;
 }
 
 const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
@@ -82,7 +85,7 @@ const SETTINGS = {
   ROLES: setting(
     roles,
     ROLES.join(','),
-    'What this process does: answer the API, maintain read models, fire timers and expire leases, put events on Kafka. Also `--roles`',
+    'What this process does: answer the API, maintain read models, fire timers and expire leases, put events on Kafka, listen to events of others. Also `--roles`',
   ),
   SHUTDOWN_MS: setting(
     wholeNumber(0, 600_000),
@@ -101,6 +104,7 @@ const SETTINGS = {
   ),
   ...EVENTSTOREDB_SETTINGS,
   ...KAFKA_SETTINGS,
+  ...INBOX_SETTINGS,
 } as const;
 
 export const SETTING_LIST: readonly Setting[] = Object.entries(SETTINGS).map(
@@ -175,6 +179,7 @@ export function readConfig(
       demo: flags.demo === true,
       eventStoreDb: eventStoreDbSettings(data),
       kafka: kafkaOptions(data),
+      inbound: inboundSettings(data),
     }),
   };
 }

@@ -33,7 +33,7 @@ export type EngineWorkerOptions<Jobs extends JobMap> = Omit<WorkerOptions<Jobs>,
 /** A job as a program writes it: the payload is any value that JSON can hold. */
 export type EngineJob = Omit<EnqueueRequest, 'payload'> & { readonly payload?: unknown };
 
-const ALL_ROLES: ReadonlySet<BackgroundRole> = new Set(['projections', 'timers', 'forwarder']);
+const ALL_ROLES: ReadonlySet<BackgroundRole> = new Set(['projections', 'timers', 'forwarder', 'inbox']);
 
 /**
  * The whole service without HTTP: migrates the database, runs the background tasks, carries out use cases. Processes on

@@ -42,6 +42,7 @@ import { type Logger, type Metrics, noLogger, noMetrics } from './commands/telem
 import type { UseCases } from './commands/use-cases.ts';
 import { WorkerWatch } from './commands/worker-watch.ts';
 import type { EventStoreDbSettings } from './eventstoredb-settings.ts';
+import { createInbound, DEFAULT_INBOUND, type Inbound, type InboundSettings } from './inbound.ts';
 import { deadLettersProjection } from './projections/dead-letters.ts';
 import type { ProjectionEnvironment } from './projections/environment.ts';
 import { Freshness } from './projections/freshness.ts';
@@ -63,6 +64,8 @@ export interface PartsOptions {
   readonly publicUrl?: string | undefined;
   /** Where public events go; absent: they stay here. */
   readonly kafka?: KafkaOptions | undefined;
+  /** How events of other services are listened to. */
+  readonly inbound?: InboundSettings | undefined;
   readonly logger?: Logger | undefined;
   readonly metrics?: Metrics | undefined;
 }
@@ -96,6 +99,7 @@ export interface Parts {
   readonly freshness: Freshness;
   readonly forwarder: Forwarder | undefined;
   readonly forwarderStatus: ForwarderStatus;
+  readonly inbound: Inbound;
   close(): Promise<void>;
 }
 
@@ -149,6 +153,12 @@ export function createParts(options: PartsOptions): Parts {
   const useCases = createUseCases(pool, dispatch, dispatcher, options);
   const queries = createQueries({ pool, clock });
   const operationStore = createOperationStore(pool);
+  const stagedJobsRelay = createStagedJobsRelay({
+    pool,
+    enqueue: createEnqueueStaged({ log }, clock),
+    logger,
+    metrics,
+  });
   return {
     pool,
     log,
@@ -161,12 +171,7 @@ export function createParts(options: PartsOptions): Parts {
     dispatcher,
     readyQueue,
     stageJobs: createStageJobs({ clock, ids, maxPayloadBytes: options.maxPayloadBytes }),
-    stagedJobsRelay: createStagedJobsRelay({
-      pool,
-      enqueue: createEnqueueStaged({ log }, clock),
-      logger,
-      metrics,
-    }),
+    stagedJobsRelay,
     useCases,
     queries,
     operations: new BulkOperations({ store: operationStore, queries, useCases, ids, logger }),
@@ -183,6 +188,18 @@ export function createParts(options: PartsOptions): Parts {
         dataSchemas: schemas,
         store: createForwarderStore(projectionPool),
       }),
+    inbound: createInbound({
+      pool,
+      kafka: options.kafka,
+      settings: options.inbound ?? DEFAULT_INBOUND,
+      useCases,
+      relay: stagedJobsRelay,
+      clock,
+      ids,
+      maxPayloadBytes: options.maxPayloadBytes,
+      logger,
+      metrics,
+    }),
     forwarderStatus: createForwarderStatus({ pool: projectionPool, log, clock, metrics }),
     async close() {
       await log.close();

@@ -13,7 +13,7 @@ describe('the configuration', () => {
       shutdownMs: 10_000,
       demo: false,
     });
-    expect([...config([], {}).roles]).toEqual(['api', 'projections', 'timers', 'forwarder']);
+    expect([...config([], {}).roles]).toEqual(['api', 'projections', 'timers', 'forwarder', 'inbox']);
   });
 
   it('comes from the environment, and flags win', () => {
@@ -42,7 +42,9 @@ describe('the configuration', () => {
       DATABASE_URL: 'mysql://db',
     });
     expect(message).toMatch(/PORT: must be a whole number from 0 to 65535, not "99999"/);
-    expect(message).toMatch(/ROLES: must be one or more of api,projections,timers,forwarder, not "api,cook"/);
+    expect(message).toMatch(
+      /ROLES: must be one or more of api,projections,timers,forwarder,inbox, not "api,cook"/,
+    );
     expect(message).toMatch(/LOG_LEVEL: must be trace, debug/);
     expect(message).toMatch(/SHUTDOWN_MS: must be a whole number/);
     expect(message).toMatch(/DATABASE_URL: must look like postgres:/);

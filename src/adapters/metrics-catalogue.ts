@@ -78,6 +78,13 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   forwarder_batch: histogram('Time until Kafka has acknowledged a page of the log.'),
   forwarder_delivered: histogram('Time from an event being recorded until Kafka has acknowledged it.'),
 
+  inbox_events: counter('What became of events of other services.', 'result'),
+  inbox_lag: gauge('Messages that a consumer group has not read yet.', 'group', 'topic', 'partition'),
+  inbox_batch: histogram('Time to carry out a batch of messages.'),
+  inbox_retries: counter('Messages tried again.', 'topic'),
+  inbox_dead_letters: counter('Messages put aside.', 'topic', 'reason'),
+  inbox_discarded: counter('Invalid messages thrown away, as their subscriptions ask.', 'topic'),
+
   background_running: gauge('1 while a background task runs.', 'task'),
   background_restarts: counter('Background tasks started again after they ended.', 'task'),
   leader: gauge('1 while this process leads.', 'name'),

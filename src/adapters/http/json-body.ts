@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { asJsonText, type JsonText } from '../../domain/json-text.ts';
 import { type JsonFault, type JsonScanLimits, scanJson } from '../../commands/json-scanner.ts';
+import { asJsonText, type JsonText } from '../../domain/json-text.ts';
 import { HttpProblem } from './problems.ts';
 
 declare module 'fastify' {

@@ -3,7 +3,7 @@ import type { CallContext } from '../../commands/call-context.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_JOBS_PER_CALL, refusalOf } from '../../commands/job-limits.ts';
 import { assertWellFormed } from '../../commands/job-request.ts';
 import type { Clock, Ids } from '../../commands/ports.ts';
-import type { StagedBatch, StagingArea } from '../../commands/staged-jobs.ts';
+import type { StagedBatch, StagedRequest, StagingArea } from '../../commands/staged-jobs.ts';
 import { assertTenantId } from '../../commands/tenant-id.ts';
 import type { EnqueueRequest, Refused } from '../../commands/use-cases.ts';
 
@@ -74,6 +74,37 @@ async function insert(client: Queryable, batch: StagedBatch, headStartMs: number
     requests.map(({ payload }) => payload),
   ]);
 }
+
+/** A job with the call that it comes from. */
+export interface StagedJob {
+  readonly context: CallContext;
+  readonly commandId: string;
+  readonly request: StagedRequest;
+}
+
+/** Puts jobs of many calls and tenants down in one statement. They must have been checked. */
+export async function stageChecked(client: Queryable, jobs: readonly StagedJob[]): Promise<void> {
+  await client.query({
+    name: 'stage_checked',
+    text: INSERT_CHECKED,
+    values: [
+      jobs.map(({ context }) => context.tenantId),
+      jobs.map(({ commandId }) => commandId),
+      jobs.map(({ context: { actor, correlationId, traceparent } }) =>
+        JSON.stringify({ actor, correlationId, traceparent }),
+      ),
+      jobs.map(({ request }) => request.jobId),
+      jobs.map(({ request: { jobId: _, payload: __, ...rest } }) => JSON.stringify(rest)),
+      jobs.map(({ request }) => request.payload),
+    ],
+  });
+}
+
+const INSERT_CHECKED = `
+insert into eventzr.staged_jobs (tenant_id, command_id, context, job_id, request, payload)
+select tenant_id, command_id, context, job_id, request, payload
+from unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[])
+  as job (tenant_id, command_id, context, job_id, request, payload)`;
 
 // Every name is spelt out in full: the caller's search_path may hold anything.
 const INSERT = `

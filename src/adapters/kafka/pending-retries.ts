@@ -1,0 +1,42 @@
+/**
+ * Messages of one partition that are tried again later. The partition goes on meanwhile, but its committed offset stays
+ * before the first of them: after a crash they are read again, and the ledger knows what has happened since.
+ */
+export class PendingRetries {
+  readonly #open = new Map<bigint, Promise<void>>();
+  #next = 0n;
+  /** The partition is read by someone else now: what is committed is theirs to say. */
+  lost = false;
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  has(offset: bigint): boolean {
+    return this.#open.has(offset);
+  }
+
+  add(offset: bigint, retry: Promise<void>): void {
+    this.#open.set(
+      offset,
+      retry.finally(() => this.#open.delete(offset)),
+    );
+  }
+
+  /** Everything below this offset was handled, or is here. */
+  reached(next: bigint): void {
+    this.#next = next;
+  }
+
+  /** What may be committed. */
+  get committable(): bigint {
+    let first = this.#next;
+    for (const offset of this.#open.keys()) if (offset < first) first = offset;
+    return first;
+  }
+
+  /** Resolves when there is room again. */
+  async below(most: number): Promise<void> {
+    while (this.#open.size >= most) await Promise.race(this.#open.values());
+  }
+}

@@ -1,0 +1,30 @@
+import type { Subscription, SubscriptionRule } from './subscription.ts';
+
+export interface StoredSubscription extends Subscription {
+  /** From the file named in SUBSCRIPTIONS_FILE: only to be changed there. */
+  readonly fromFile: boolean;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly updatedBy: string;
+}
+
+export interface SubscriptionWrite {
+  readonly name: string;
+  readonly tenantId: string | null;
+  readonly rule: SubscriptionRule;
+  readonly by: string;
+}
+
+/** `scope`: whose subscriptions the caller may see and change; null is all of them. */
+export interface SubscriptionStore {
+  /** All, for those who carry them out; at most a second old. */
+  current(): Promise<readonly Subscription[]>;
+  list(scope: string | null): Promise<readonly StoredSubscription[]>;
+  get(name: string, scope: string | null): Promise<StoredSubscription | undefined>;
+  /** `taken`: the name belongs to someone else, or to the file. */
+  put(write: SubscriptionWrite): Promise<StoredSubscription | 'taken'>;
+  remove(name: string, scope: string | null): Promise<'removed' | 'missing' | 'taken'>;
+  /** Makes the subscriptions of the file what is given. */
+  replaceFromFile(rules: ReadonlyMap<string, SubscriptionRule>): Promise<void>;
+}

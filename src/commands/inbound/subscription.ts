@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { isJsonPath, JSON_PATH } from './json-path.ts';
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$/;
+const NAME_RULE = 'must start with a letter or digit, then letters, digits and _.:-, at most 100 characters';
+const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+/** What a rule takes from an event: written out, or a path such as `$.data.order_id`. */
+const path = z.string().regex(JSON_PATH, 'must be a path such as $.data.order_id');
+const orPath = (literal: RegExp, rule: string) =>
+  z.string().refine((text) => (isJsonPath(text) ? JSON_PATH : literal).test(text), {
+    error: `${rule}; or a path such as $.data.order_id`,
+  });
+
+export const subscriptionName = z
+  .string()
+  .regex(NAME, NAME_RULE)
+  .meta({ examples: ['orders'] });
+
+const pattern = z
+  .string()
+  .regex(/^[A-Za-z0-9._*-]{1,249}$/, 'must be a name with * for any part between dots, ** for anything');
+
+const template = z.unknown().refine((value) => pathsFit(value), {
+  error: 'strings that begin with $ must be paths such as $.data.order_id',
+});
+
+const enqueue = z
+  .strictObject({
+    kind: z.literal('enqueue'),
+    type: orPath(NAME, NAME_RULE).describe('Type of the job.'),
+    payload: template
+      .optional()
+      .describe('Any JSON in which strings such as $.data.id stand for what they lead to. Default: $.data'),
+    queue: orPath(NAME, NAME_RULE).optional(),
+    priority: z.union([z.int().min(1).max(9), path]).optional(),
+    runAt: path.optional().describe('Leads to an RFC 3339 time or to milliseconds since 1970.'),
+    dedupeKey: path.optional().describe('While an unfinished job has the same one, no other is created.'),
+    maxAttempts: z.int().min(1).max(1_000).optional(),
+    tags: z.array(z.string().min(1).max(100)).max(20).optional(),
+  })
+  .describe('Creates a job for every event.');
+
+const target = z.union([
+  path.describe('Leads to the id of a job.'),
+  z
+    .strictObject({ subscription: subscriptionName, dedupeId: path })
+    .describe('The job that another subscription has created for this dedupe id.'),
+]);
+
+/** Actions on tenants and quotas join this list when there are quotas: handle-events.ts says what each does. */
+export const subscriptionAction = z.discriminatedUnion('kind', [
+  enqueue,
+  z.strictObject({ kind: z.literal('cancel'), job: target }),
+  z.strictObject({ kind: z.literal('retry'), job: target }),
+]);
+export type SubscriptionAction = z.infer<typeof subscriptionAction>;
+
+/** Which events a subscription is about, and what they cause. */
+export const subscriptionRule = z.strictObject({
+  topic: pattern.describe('Name of a topic; * stands for any part between dots, ** for anything.'),
+  types: z.array(pattern).min(1).max(20).optional().describe('Types of events; absent: all of the topic.'),
+  tenant: orPath(TENANT, 'must be a tenant id')
+    .optional()
+    .describe('Tenant of the job. Default: the one that the envelope names.'),
+  dedupeId: path
+    .optional()
+    .describe('What makes an event the same as another. Default: the id that its envelope gives.'),
+  invalid: z
+    .enum(['dead-letter', 'discard'])
+    .default('dead-letter')
+    .describe('What becomes of messages that nobody can make use of.'),
+  action: subscriptionAction,
+});
+export type SubscriptionRule = z.infer<typeof subscriptionRule>;
+
+export interface Subscription extends SubscriptionRule {
+  readonly name: string;
+  /** Whose it is: it only sees events of this tenant. null: of the whole platform. */
+  readonly tenantId: string | null;
+}
+
+/** Whether a topic or a type fits a pattern. */
+export function fitsPattern(pattern: string, name: string): boolean {
+  let known = compiled.get(pattern);
+  if (!known) {
+    const parts = pattern.split(/(\*+)/).map((part) => {
+      if (part === '*') return '[^.]*';
+      return part.startsWith('*') ? '.*' : part.replaceAll('.', '\\.');
+    });
+    if (compiled.size >= MOST_COMPILED) compiled.clear();
+    known = new RegExp(`^${parts.join('')}$`);
+    compiled.set(pattern, known);
+  }
+  return known.test(name);
+}
+
+const MOST_COMPILED = 1_000;
+const compiled = new Map<string, RegExp>();
+
+function pathsFit(value: unknown): boolean {
+  if (isJsonPath(value)) return JSON_PATH.test(value);
+  if (Array.isArray(value)) return value.every(pathsFit);
+  return typeof value !== 'object' || value === null || Object.values(value).every(pathsFit);
+}

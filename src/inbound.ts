@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import type pg from 'pg';
+import { z } from 'zod';
+import { Inbox, type InboxSettings } from './adapters/kafka/inbox.ts';
+import type { KafkaOptions } from './adapters/kafka/options.ts';
+import { createInboxDeadLetters } from './adapters/postgres/inbox-dead-letters.ts';
+import { createInboxLedger } from './adapters/postgres/inbox-ledger.ts';
+import { createProcessedEventsSweeper } from './adapters/postgres/processed-events-sweeper.ts';
+import type { StagedJobsRelay } from './adapters/postgres/staged-jobs-relay.ts';
+import { createSubscriptionStore } from './adapters/postgres/subscriptions.ts';
+import { createHandleEvents, type HandleEvents } from './commands/inbound/handle-events.ts';
+import type { InboxDeadLetters } from './commands/inbound/inbox-dead-letters.ts';
+import { subscriptionName, subscriptionRule } from './commands/inbound/subscription.ts';
+import type { SubscriptionStore } from './commands/inbound/subscription-store.ts';
+import { pause } from './commands/pause.ts';
+import type { Clock, Ids } from './commands/ports.ts';
+import type { Logger, Metrics } from './commands/telemetry.ts';
+import type { UseCases } from './commands/use-cases.ts';
+import { isPassing } from './projections/fault.ts';
+
+export interface InboundSettings extends InboxSettings {
+  /** JSON file with subscriptions by name; absent: only those made over the API. */
+  readonly subscriptionsFile?: string | undefined;
+  /** How long processed events are remembered. */
+  readonly keepMs: number;
+}
+
+export const DEFAULT_INBOUND: InboundSettings = {
+  naming: { prefix: 'eventzr', service: 'jobs' },
+  start: 'earliest',
+  keepMs: 30 * 86_400_000,
+};
+
+/** Everything that listens to other services. */
+export interface Inbound {
+  readonly handle: HandleEvents;
+  readonly subscriptions: SubscriptionStore;
+  readonly deadLetters: InboxDeadLetters;
+  /** undefined: there is no Kafka. */
+  readonly inbox: Inbox | undefined;
+  /** Background tasks of the role inbox. */
+  readonly tasks: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>;
+}
+
+export interface InboundOptions {
+  readonly pool: pg.Pool;
+  readonly kafka: KafkaOptions | undefined;
+  readonly settings: InboundSettings;
+  readonly useCases: UseCases;
+  readonly relay: Pick<StagedJobsRelay, 'wake'>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly maxPayloadBytes: number | undefined;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export function createInbound(options: InboundOptions): Inbound {
+  const { pool, kafka, settings, clock, ids, relay, logger, metrics } = options;
+  const subscriptions = createSubscriptionStore(pool, clock);
+  const deadLetters = createInboxDeadLetters(pool, ids);
+  const handle = createHandleEvents({
+    ...options,
+    subscriptions,
+    ledger: createInboxLedger(pool),
+    isPassing: isPassingForEvents,
+    staged: () => relay.wake(),
+  });
+  const inbox =
+    kafka && new Inbox({ ...settings, kafka, subscriptions, handle, deadLetters, logger, metrics });
+  const { subscriptionsFile } = settings;
+  return {
+    handle,
+    subscriptions,
+    deadLetters,
+    inbox,
+    tasks: {
+      processed_events: createProcessedEventsSweeper(pool, settings.keepMs),
+      ...(inbox && { inbox: (signal) => inbox.run(signal), inbox_lag: (signal) => inbox.report(signal) }),
+      ...(subscriptionsFile !== undefined && {
+        subscriptions_file: async (signal: AbortSignal) => {
+          await subscriptions.replaceFromFile(readSubscriptions(subscriptionsFile));
+          while (!signal.aborted) await pause(60_000, signal);
+        },
+      }),
+    },
+  };
+}
+
+const fileSchema = z.record(subscriptionName, subscriptionRule);
+
+/** Throws with everything that is wrong with the file. */
+export function readSubscriptions(file: string): ReadonlyMap<string, z.infer<typeof subscriptionRule>> {
+  const { data, error } = fileSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+  if (data) return new Map(Object.entries(data));
+  throw new Error(`${file}: ${z.prettifyError(error)}`);
+}
+
+/** A statement that took too long speaks of the database, not of one event among a thousand. */
+const isPassingForEvents = (error: unknown): boolean =>
+  isPassing(error) ||
+  (error instanceof Error && (('code' in error && error.code === '57014') || /timeout/i.test(error.message)));
