@@ -19,7 +19,7 @@ const server = createServer(async (request, response) => {
   const body = await bodyOf(request);
   const answer = body === undefined ? 413 : await receive(request.headers, body);
   response.writeHead(answer).end();
-}).listen(Number(process.env.PORT ?? 4_100), '127.0.0.1');
+}).listen(Number(process.env.PORT ?? 4_100), process.env.HOST ?? '127.0.0.1');
 await once(server, 'listening');
 console.log(`receiving at http://127.0.0.1:${(server.address() as AddressInfo).port}/ into ${folder}`);
 
