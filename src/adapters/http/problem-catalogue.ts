@@ -21,6 +21,7 @@ type EdgeCode =
   | 'not-acceptable'
   | 'idempotency-in-progress'
   | 'already-rebuilding'
+  | 'subscription-taken'
   | 'nothing-to-roll-back'
   | 'unsupported-media-type'
   | 'idempotency-key-reused'
@@ -105,6 +106,12 @@ export const PROBLEMS = {
     status: 409,
     title: 'Already rebuilding',
     meaning: 'A rebuild of this projection is running. Watch it at GET /v1/projections/{name}.',
+  },
+  'subscription-taken': {
+    status: 409,
+    title: 'Name taken',
+    meaning:
+      'A subscription of this name belongs to another tenant, to the platform, or to the file in SUBSCRIPTIONS_FILE.',
   },
   'nothing-to-roll-back': {
     status: 409,
@@ -196,7 +203,8 @@ export const PROBLEMS = {
   'too-many-requests': {
     status: 429,
     title: 'Too many at once',
-    meaning: 'Too many long polls or event streams are open. Close some, or come back after Retry-After.',
+    meaning:
+      'Too many long polls, event streams or big bodies are under way. End some, or come back after Retry-After.',
   },
   internal: {
     status: 500,

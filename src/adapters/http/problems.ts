@@ -68,11 +68,21 @@ export function sendProblem(
 export function registerProblems(app: FastifyInstance, logger: Logger = noLogger): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = toProblem(error);
-    if (PROBLEMS[problem.code].status >= 500) {
-      logger.error({ err: error, requestId: request.id, route: request.routeOptions.url }, 'request failed');
-    }
+    report(problem, error, request, logger);
+    // Fastify wants to close the connection on a body it did not read; a client that is still sending would see only
+    // that. Left open, Node reads the rest away, for as long as a request may take.
+    if (problem.code === 'payload-too-large') reply.removeHeader('connection');
     return sendProblem(problem, request, reply);
   });
+}
+
+/** A fault needs its stack; what is turned away under load or while the database is gone must not flood the log. */
+function report(problem: HttpProblem, err: Error, request: FastifyRequest, logger: Logger): void {
+  const { code } = problem;
+  if (PROBLEMS[code].status < 500) return;
+  const about = { requestId: request.id, route: request.routeOptions.url };
+  if (code === 'internal') logger.error({ ...about, err }, 'request failed');
+  else logger.debug({ ...about, code, reason: err.message }, 'request turned away');
 }
 
 /** What an error means to the caller. */

@@ -2,6 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IdempotencyStore } from '../../commands/idempotency.ts';
+import type { HandleEvents } from '../../commands/inbound/handle-events.ts';
+import type { InboxDeadLetters } from '../../commands/inbound/inbox-dead-letters.ts';
+import type { SubscriptionStore } from '../../commands/inbound/subscription-store.ts';
 import type { Clock, EventLog, Ids, Position } from '../../commands/ports.ts';
 import type { ReadJob } from '../../commands/read-job.ts';
 import type { ReadyQueue } from '../../commands/ready-queue.ts';
@@ -12,7 +15,9 @@ import type { Queries } from '../../projections/queries.ts';
 import type { RebuildReport, RebuildRequest } from '../../projections/rebuild.ts';
 import type { RebuildProgress } from '../../projections/rebuild-progress.ts';
 import type { DataSchemas } from '../cloudevents/data-schema.ts';
+import type { ConsumerGroup } from '../kafka/consumer-lag.ts';
 import type { ForwarderStatus } from '../postgres/forwarder-status.ts';
+import type { BodyBudget } from './body-budget.ts';
 import type { BulkOperations } from './bulk-operations.ts';
 import type { OperationStore } from './operation-store.ts';
 import type { Credentials } from './principal.ts';
@@ -33,6 +38,7 @@ export interface Limits {
   readonly bodyBytes: number;
   /** Bytes of a body that holds many items. */
   readonly batchBytes: number;
+  readonly bodies: BodyBudget;
   /** Claims that may wait at once, of all workers. */
   readonly waitingClaims: number;
   readonly streams: number;
@@ -47,6 +53,7 @@ export const DEFAULT_LIMITS: Limits = {
   contentBytes: 256 * 1024,
   bodyBytes: 1024 * 1024,
   batchBytes: 4 * 1024 * 1024,
+  bodies: { totalBytes: 512 * 1024 * 1024, callerBytes: 128 * 1024 * 1024 },
   waitingClaims: 1_000,
   streams: 200,
   awaitMs: 2_000,
@@ -95,6 +102,12 @@ export interface ServerParts {
   readonly dataSchemas: DataSchemas;
   readonly projections: ProjectionControl;
   readonly forwarderStatus: Pick<ForwarderStatus, 'read'>;
+  readonly inbound: {
+    readonly handle: HandleEvents;
+    readonly subscriptions: SubscriptionStore;
+    readonly deadLetters: InboxDeadLetters;
+    consumers(): Promise<readonly ConsumerGroup[]>;
+  };
   readonly workers: Pick<ReadyQueue, 'directWorker' | 'listWorkers'>;
   readonly credentials: Credentials;
   readonly idempotency: IdempotencyStore;

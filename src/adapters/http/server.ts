@@ -1,9 +1,11 @@
 import Fastify, { type FastifyInstance } from 'fastify';
+import { registerBodyBudget } from './body-budget.ts';
 import { cachedCredentials } from './cached-credentials.ts';
 import { registerAuthentication } from './caller.ts';
 import { HEADERS } from './contract/headers.ts';
 import { registerIdempotency } from './idempotency.ts';
 import { registerJsonBody } from './json-body.ts';
+import { answerNotHttp } from './not-http.ts';
 import { OpenRequests } from './open-requests.ts';
 import { registerOpenApi } from './openapi.ts';
 import { registerProblems, sendProblem, toProblem } from './problems.ts';
@@ -15,13 +17,16 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { enqueueRoutes } from './routes/enqueue.ts';
 import { eventRoutes } from './routes/events.ts';
 import { forwarderRoutes } from './routes/forwarder.ts';
+import { inboxRoutes } from './routes/inbox.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { projectionRoutes } from './routes/projections.ts';
 import { queueRoutes } from './routes/queues.ts';
+import { receiveEventsRoute } from './routes/receive-events.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { statsRoutes } from './routes/stats.ts';
+import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { workerRoutes } from './routes/workers.ts';
 import type { App, ServerParts } from './server-parts.ts';
 import { registerUnknownRoutes } from './unknown-routes.ts';
@@ -39,6 +44,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     // A client gets this long to send its head and body; long polls wait in the answer.
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
+    clientErrorHandler: answerNotHttp,
     frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
   });
   const { limits, metrics } = parts;
@@ -64,6 +70,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.register(async (open) => schemaRoutes(open as App));
   app.register(async (v1) => {
     registerAuthentication(v1, cachedCredentials(parts.credentials, parts.clock));
+    registerBodyBudget(v1, limits.bodies);
     registerIdempotency(v1, parts.idempotency, parts.logger);
     const api = v1 as App;
     enqueueRoutes(api, parts);
@@ -75,6 +82,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
     projectionRoutes(api, parts);
     eventRoutes(api, parts, streams);
     forwarderRoutes(api, parts);
+    receiveEventsRoute(api, parts);
+    subscriptionRoutes(api, parts);
+    inboxRoutes(api, parts);
     statsRoutes(api, parts);
     workerRoutes(api, parts);
     operationRoutes(api, parts);
