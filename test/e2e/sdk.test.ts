@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   FatalError,
   type JobsClient,
@@ -15,6 +15,8 @@ let database: TestDatabase;
 let server: RunningService;
 let key: string;
 let client: JobsClient;
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 beforeAll(async () => {
   database = await createDatabase();

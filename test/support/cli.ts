@@ -14,7 +14,8 @@ export interface CliRun {
   readonly result: Promise<CliResult>;
 }
 
-const BIN = new URL('../../bin/eventzr-jobs.js', import.meta.url).pathname;
+const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+const NODE_COMPILE_CACHE = new URL('../../node_modules/.cache/compile', import.meta.url).pathname;
 
 /** Starts the real command line program, with nothing in its environment but what is given. */
 export function startCli(
@@ -26,7 +27,11 @@ export function startCli(
   }: { env?: Readonly<Record<string, string>>; cwd?: string; input?: string } = {},
 ): CliRun {
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH, ...env }, cwd, stdio: 'pipe' });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH, NODE_COMPILE_CACHE, ...env },
+    cwd,
+    stdio: 'pipe',
+  });
   let out = '';
   let err = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,0 +1,161 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { JobsWorker } from '../../src/sdk/index.ts';
+import { runCli, startCli } from '../support/cli.ts';
+import { type CliService, cliService } from '../support/cli-service.ts';
+import { clientOf } from '../support/running-service.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+let service: CliService;
+const jobs: CliService['jobs'] = (...args) => service.jobs(...args);
+const json: CliService['json'] = (...args) => service.json(...args);
+const enqueued: CliService['enqueued'] = (...args) => service.enqueued(...args);
+
+// Every command is a process of its own.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+
+beforeAll(async () => {
+  service = await cliService();
+});
+afterAll(() => service?.[Symbol.asyncDispose]());
+
+describe('queues, workers and figures', () => {
+  it('pauses, limits and resumes a queue', async () => {
+    const slow = async () => (await service.client.queues.list()).find(({ name }) => name === 'slow');
+    await enqueued('email.send', 'null', '--queue', 'slow');
+    expect(await json('queues', 'pause', 'slow', '--reason', 'moving', '--until', '30m')).toEqual({
+      queue: 'slow',
+      paused: true,
+    });
+    expect((await jobs('queues', 'limit', 'slow', '5')).out).toBe('slow runs at most 5 at once\n');
+    await waitUntil('it is known', async () => (await slow())?.concurrencyLimit === 5);
+    expect((await jobs('queues', 'list')).out).toMatch(/^slow +1 +0 +0 +0 .* 5 .*moving, until/m);
+    await jobs('queues', 'resume', 'slow');
+    await jobs('queues', 'limit', 'slow', 'none');
+    await waitUntil('it is open again', async () => {
+      const { paused, concurrencyLimit } = (await slow()) ?? {};
+      return paused === null && concurrencyLimit === null;
+    });
+  });
+
+  it('shows figures and workers', async () => {
+    await using worker = new JobsWorker({
+      connection: { url: service.url, apiKey: service.key },
+      handlers: {},
+      leaseMs: 1_000,
+    }).start();
+    await waitUntil('it was heard of', async () => (await service.client.workers.list()).length > 0);
+    expect((await json('stats')).counts).toHaveProperty('queued');
+    expect(await json('stats', '--by', '1m', '--from', '5m')).toMatchObject({ bucketMs: 60_000 });
+    expect((await jobs('workers', 'list')).out).toMatch(/^WORKER +TOLD TO +SEEN\n/);
+    expect((await jobs('workers', 'list')).out).toContain(worker.workerId);
+  });
+});
+
+describe('projections', () => {
+  it('are shown, rebuilt, rolled back and verified', async () => {
+    expect((await jobs('projections', 'status')).out).toMatch(/^jobs +\d+ +live /m);
+    const rebuilt = await jobs('projections', 'rebuild', 'jobs');
+    expect(rebuilt).toMatchObject({ code: 0, out: 'jobs shows the new tables, 0 rows differed\n' });
+    expect(rebuilt.err).toMatch(/^jobs: [\d,]+ events in \d+\.\d s/m);
+    expect((await jobs('projections', 'rollback', 'jobs')).out).toMatch(
+      /^jobs shows the earlier tables, at \d+\n$/,
+    );
+    const verified = await jobs('projections', 'verify');
+    expect(verified.code).toBe(0);
+    expect(verified.out).toMatch(/^jobs +same +\d+ +0$/m);
+  });
+
+  it('that differ from the events end with exit code 4', async () => {
+    const id = await enqueued('tampered', 'null');
+    await waitUntil(
+      'it is there',
+      async () => (await service.client.list({ type: 'tampered' })).data[0]?.id === id,
+    );
+    await service.database.pool.query(`update eventzr.jobs set priority = 9 where job_id = $1`, [id]);
+    const { code, out } = await jobs('projections', 'verify', 'jobs', '--json');
+    expect(code).toBe(4);
+    expect(JSON.parse(out)).toMatchObject([{ name: 'jobs', verdict: 'different', differences: 1 }]);
+    expect(await json('projections', 'rebuild', 'jobs')).toMatchObject({
+      outcome: 'swapped',
+      differences: 1,
+    });
+    expect((await jobs('projections', 'verify', 'jobs')).code).toBe(0);
+  });
+});
+
+describe('events', () => {
+  it('are exported to a file or a pipe, all of them', async () => {
+    const file = `${service.folder}/events.ndjson`;
+    const id = await enqueued('exported', '{"n":12345678901234567890}');
+    const { code, err } = await jobs('events', 'export', '--output', file, '--job', id);
+    expect({ code, err }).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^export: 1 events; go on with/m),
+    });
+    const text = await readFile(file, 'utf8');
+    expect(text).toContain('"payload":{"n":12345678901234567890}');
+    const { out } = await jobs('events', 'export', '--json');
+    const all = out.trimEnd().split('\n');
+    expect(all.length).toBeGreaterThan(1);
+    expect(all.every((line) => JSON.parse(line).event.specversion === '1.0')).toBe(true);
+  });
+
+  it('are tailed until Ctrl-C', async () => {
+    const run = startCli(['events', 'tail', '--after', '0', '--json'], { env: service.env });
+    const first = await waitUntil('an event has come', () => /^.+(?=\n)/.exec(run.out())?.[0]);
+    expect(JSON.parse(first)).toMatchObject({ event: { type: 'eventzr.jobs.enqueued.v1' } });
+    run.process.kill('SIGINT');
+    expect(await run.result).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('do not mind a reader that goes away', async () => {
+    const run = startCli(['events', 'tail', '--after', '0'], { env: service.env });
+    run.process.stdout?.once('data', () => run.process.stdout?.destroy());
+    await once(run.process, 'spawn');
+    await waitUntil('it was read', () => run.process.stdout?.destroyed);
+    // Something has to be written for it to notice.
+    await enqueued('noticed', 'null');
+    await enqueued('noticed', 'null');
+    expect(await run.result).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+describe('keys', () => {
+  it('are made, used, listed and revoked', async () => {
+    const made = await json(
+      'keys',
+      'create',
+      '--tenant',
+      'other',
+      '--role',
+      'viewer',
+      '--name',
+      'board',
+      '--expires',
+      '1d',
+    );
+    expect(made).toMatchObject({ tenants: ['other'], role: 'viewer', name: 'board' });
+    const as = { ...service.env, JOBS_API_KEY: made.token };
+    expect((await runCli(['list', '--json'], { env: as })).out).toContain('"data": []');
+    const refused = await runCli(['enqueue', 'email.send'], { env: as });
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('the role of this key') });
+    expect((await jobs('keys', 'list')).out).toMatch(
+      new RegExp(`^${made.keyId} +board +other +viewer +until `, 'm'),
+    );
+    expect((await jobs('keys', 'list', '--json')).out).not.toContain(made.token);
+    expect((await jobs('keys', 'revoke', made.token)).code).toBe(0);
+    expect((await jobs('keys', 'revoke', made.keyId)).code).toBe(1);
+    await waitUntil('it is refused', () => refuses(service.url, made.token));
+    expect((await runCli(['list'], { env: as })).err).toContain('JOBS_API_KEY');
+  });
+});
+
+const refuses = (url: string, key: string): Promise<boolean> =>
+  clientOf(url, key)
+    .stats()
+    .then(
+      () => false,
+      () => true,
+    );
