@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { createEngine } from '../../src/engine.ts';
 import { ALL_RIGHT, allDone, auditLog } from '../support/audit.ts';
 import { createDatabase } from '../support/database.ts';
+import { logOf } from '../support/log-in-use.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const PROGRAM = new URL('../support/staging-process.ts', import.meta.url).pathname;
@@ -26,8 +27,9 @@ it('what a transaction enqueued follows its fate, also when the program dies rig
   expect(said.match(/rolled back/g)).toHaveLength(20);
 
   // Two engines compete for what is left to relay; one goes away in the middle.
-  await using stays = await createEngine({ databaseUrl: database.url });
-  const leaves = await createEngine({ databaseUrl: database.url });
+  const where = { databaseUrl: database.url, ...logOf(database.url) };
+  await using stays = await createEngine(where);
+  const leaves = await createEngine(where);
   const ran: unknown[] = [];
   stays
     .worker<{ order: { payload: { n: number } } }>({
@@ -44,7 +46,7 @@ it('what a transaction enqueued follows its fate, also when the program dies rig
 
 it('a transaction that stays open for long holds nobody up', async () => {
   await using database = await createDatabase();
-  await using engine = await createEngine({ databaseUrl: database.url });
+  await using engine = await createEngine({ databaseUrl: database.url, ...logOf(database.url) });
   const ran: string[] = [];
   engine.worker<{ t: { payload: string } }>({ handlers: { t: (job) => void ran.push(job.payload) } }).start();
   const slow = new pg.Client({ connectionString: database.url });

@@ -3,6 +3,7 @@ import { createEngine } from '../../src/engine.ts';
 import { ALL_RIGHT, auditLog, verifyAll } from '../support/audit.ts';
 import { createDatabase } from '../support/database.ts';
 import { startLoad } from '../support/load.ts';
+import { logOf } from '../support/log-in-use.ts';
 import { apiKey, clientOf, freePort, startServer } from '../support/running-service.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -74,7 +75,7 @@ it('a rebuild killed in the middle, under load, leaves the old view right and ca
 
 /** Enough that a rebuild takes a while. */
 async function fill(databaseUrl: string): Promise<void> {
-  await using engine = await createEngine({ databaseUrl, roles: new Set() });
+  await using engine = await createEngine({ databaseUrl, ...logOf(databaseUrl), roles: new Set() });
   for (let at = 0; at < JOBS; at += 1_000) {
     const jobs = Array.from({ length: 1_000 }, (_, n) => ({
       type: 'filler',

@@ -3,6 +3,8 @@ import { jobStream } from '../../src/domain/job/stream.ts';
 import { createParts, type PartsOptions } from '../../src/parts.ts';
 import { differenceCount } from '../../src/projections/compare-tables.ts';
 import { verify } from '../../src/projections/verify.ts';
+import { countInEventStoreDb, countInPostgres, type JobEventCounts } from './count-job-events.ts';
+import { logOf } from './log-in-use.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** What the log says of one tenant's jobs. */
@@ -17,15 +19,26 @@ export interface LogAudit {
 
 /** Holds what callers were told against what the log has. */
 export async function auditLog(pool: pg.Pool, tenant: string, accepted: Iterable<string>): Promise<LogAudit> {
-  const { rows } = await pool.query<{ stream: string; enqueued: number; completed: number }>(COUNT_EVENTS, [
-    jobStream(tenant, ''),
-  ]);
+  const { rows } = await pool.query<{ name: string }>('select current_database() as name');
+  const { eventStoreDb } = logOf(`postgres://localhost/${rows[0]?.name}`);
+  return audit(
+    eventStoreDb ? await countInEventStoreDb(eventStoreDb, tenant) : await countInPostgres(pool, tenant),
+    tenant,
+    accepted,
+  );
+}
+
+export function audit(
+  counts: readonly JobEventCounts[],
+  tenant: string,
+  accepted: Iterable<string>,
+): LogAudit {
   const told = new Set([...accepted].map((id) => jobStream(tenant, id)));
-  const written = new Set(rows.map(({ stream }) => stream));
+  const written = new Set(counts.map(({ stream }) => stream));
   return {
     missing: [...told].filter((stream) => !written.has(stream)),
     unaccounted: [...written].filter((stream) => !told.has(stream)),
-    notCompletedOnce: rows
+    notCompletedOnce: counts
       .filter(({ enqueued, completed }) => enqueued !== 1 || completed !== 1)
       .map(({ stream, enqueued, completed }) => `${stream}: ${enqueued} enqueued, ${completed} completed`),
   };
@@ -56,7 +69,7 @@ export async function allDone(pool: pg.Pool, { timeoutMs = 60_000 } = {}): Promi
 /** Folds the log and compares every row of every read model. Answers the differing ones; waits for none. */
 export async function verifyAll(
   databaseUrl: string,
-  where: Pick<PartsOptions, 'eventStoreDb'> = {},
+  where: Pick<PartsOptions, 'eventStoreDb'> = logOf(databaseUrl),
 ): Promise<Readonly<Record<string, unknown>>> {
   const parts = createParts({ databaseUrl, ...where });
   const { projectionEnvironment: environment, projections } = parts;
@@ -83,15 +96,6 @@ export async function queueCounts(
   const { rows: counted } = await pool.query(COUNTED);
   return { maintained, counted };
 }
-
-const COUNT_EVENTS = `
-select
-  stream,
-  count(*) filter (where type = 'JobEnqueued')::int as enqueued,
-  count(*) filter (where type = 'JobCompleted')::int as completed
-from eventzr.events
-where stream ^@ $1
-group by stream`;
 
 const LEFT_OVER = `
 select string_agg(amount || ' ' || place, ', ') as left_over

@@ -4,6 +4,7 @@ import { readConfig } from '../../src/config.ts';
 import { startService } from '../../src/service.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
 import { assertAsDescribed } from './described-answers.ts';
+import { logSettings } from './log-in-use.ts';
 
 export interface Answer {
   readonly status: number;
@@ -29,7 +30,7 @@ export interface LiveApi extends AsyncDisposable {
 
 export async function startLiveApi(): Promise<LiveApi> {
   const database = await createDatabase();
-  const invocation = readConfig([], { DATABASE_URL: database.url, PORT: '0' });
+  const invocation = readConfig([], { DATABASE_URL: database.url, PORT: '0', ...logSettings(database.url) });
   if (invocation.kind !== 'serve') throw new Error('no configuration');
   const service = await startService({
     ...invocation,

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import type pg from 'pg';
 import { createApiKey, type NewApiKey } from '../../src/adapters/postgres/api-keys.ts';
 import { JobsClient } from '../../src/sdk/index.ts';
+import { logSettings } from './log-in-use.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** A server process that answers, and how to end it. */
@@ -26,9 +27,9 @@ const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 
 /** Runs src/main.ts as a process of its own: on DATABASE_URL, or on an embedded PostgreSQL in DATA_DIR. */
 export async function startServer(env: Readonly<Record<string, string>>): Promise<RunningService> {
-  const { DATABASE_URL: _, ...environment } = process.env;
+  const { DATABASE_URL: _, EVENTSTOREDB_URL: __, ...environment } = process.env;
   const child = spawn(process.execPath, [MAIN], {
-    env: { ...environment, PORT: '0', LOG_LEVEL: 'info', ...env },
+    env: { ...environment, PORT: '0', LOG_LEVEL: 'info', ...logSettings(env.DATABASE_URL), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

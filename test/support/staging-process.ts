@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { createEngine } from '../../src/engine.ts';
+import { logOf } from './log-in-use.ts';
 
 /**
  * A program that enqueues inside transactions of its own, for tests that kill it right after the commit. Arguments: URL
@@ -8,7 +9,7 @@ import { createEngine } from '../../src/engine.ts';
 const [databaseUrl = '', count = ''] = process.argv.slice(2);
 
 // No background work: the relay is somebody else's, as if this process had died before its own came to it.
-const engine = await createEngine({ databaseUrl, roles: new Set() });
+const engine = await createEngine({ databaseUrl, ...logOf(databaseUrl), roles: new Set() });
 const client = new pg.Client({ connectionString: databaseUrl });
 await client.connect();
 for (let n = 0; n < Number(count); n += 1) {
