@@ -1,6 +1,5 @@
 import type { DeadLetterRow } from '../../../projections/queries.ts';
 import { followLog } from '../await-position.ts';
-import { contentAt } from '../body-content.ts';
 import { contextOf, tenantOf } from '../caller.ts';
 import {
   type DeadLetter,
@@ -13,10 +12,11 @@ import {
   replayDeadLetterRequest,
 } from '../contract/dead-letters.ts';
 import { jobParams, job as jobSchema } from '../contract/jobs.ts';
+import { jobChangeOf, sendJob } from '../job-change.ts';
 import { jobToJson } from '../job-json.ts';
 import { accept, HttpProblem } from '../problems.ts';
 import { expectedRevision, setRevision } from '../revision-headers.ts';
-import { formatTime, parseOptionalTime } from '../rfc3339.ts';
+import { formatTime } from '../rfc3339.ts';
 import { sendJson } from '../send-json.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
@@ -119,16 +119,9 @@ export function deadLetterRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      const { payload, runAt, ...rest } = request.body;
-      const change = {
-        ...rest,
-        runAt: parseOptionalTime(runAt),
-        payload: contentAt(request, '/payload', payload, limits.contentBytes),
-        expectedRevision: expectedRevision(request),
-      };
+      const change = jobChangeOf(request, limits.contentBytes);
       const done = accept(await useCases.replayDeadLetter(contextOf(request), request.params.id, change));
-      setRevision(reply, done.snapshot.revision, done.position);
-      return sendJson(reply, 200, jobToJson(done.snapshot, clock.now()));
+      return sendJob(reply, done, clock.now());
     },
   );
 

@@ -1,6 +1,5 @@
 import { jobStream } from '../../../domain/job/stream.ts';
 import { followLog } from '../await-position.ts';
-import { contentAt } from '../body-content.ts';
 import { contextOf, tenantOf } from '../caller.ts';
 import { jobEventsQuery, jobHistory } from '../contract/events.ts';
 import {
@@ -15,6 +14,7 @@ import {
   retryJobRequest,
 } from '../contract/jobs.ts';
 import { historyToJson } from '../history-json.ts';
+import { jobChangeOf, sendJob } from '../job-change.ts';
 import { jobToJson } from '../job-json.ts';
 import { accept, HttpProblem, invalid } from '../problems.ts';
 import { expectedRevision, isKnown, setRevision } from '../revision-headers.ts';
@@ -169,9 +169,7 @@ export function jobRoutes(app: App, parts: ServerParts): void {
     async (request, reply) => {
       const change = { ...request.body, expectedRevision: expectedRevision(request) };
       const done = accept(await useCases.cancelJob(contextOf(request), request.params.id, change));
-      setRevision(reply, done.snapshot.revision, done.position);
-      const running = done.snapshot.job.status === 'running';
-      return sendJson(reply, running ? 202 : 200, jobToJson(done.snapshot, clock.now()));
+      return sendJob(reply, done, clock.now(), done.snapshot.job.status === 'running' ? 202 : 200);
     },
   );
 
@@ -189,16 +187,9 @@ export function jobRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      const { payload, runAt, ...rest } = request.body;
-      const change = {
-        ...rest,
-        runAt: parseOptionalTime(runAt),
-        payload: contentAt(request, '/payload', payload, limits.contentBytes),
-        expectedRevision: expectedRevision(request),
-      };
+      const change = jobChangeOf(request, limits.contentBytes);
       const done = accept(await useCases.retryJob(contextOf(request), request.params.id, change));
-      setRevision(reply, done.snapshot.revision, done.position);
-      return sendJson(reply, 200, jobToJson(done.snapshot, clock.now()));
+      return sendJob(reply, done, clock.now());
     },
   );
 
@@ -216,16 +207,9 @@ export function jobRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request, reply) => {
-      const { payload, runAt, ...rest } = request.body;
-      const change = {
-        ...rest,
-        runAt: parseOptionalTime(runAt),
-        payload: contentAt(request, '/payload', payload, limits.contentBytes),
-        expectedRevision: expectedRevision(request),
-      };
+      const change = jobChangeOf(request, limits.contentBytes);
       const done = accept(await useCases.amendJob(contextOf(request), request.params.id, change));
-      setRevision(reply, done.snapshot.revision, done.position);
-      return sendJson(reply, 200, jobToJson(done.snapshot, clock.now()));
+      return sendJob(reply, done, clock.now());
     },
   );
 }
