@@ -115,7 +115,7 @@ export class Engine implements AsyncDisposable {
 /** Rejects with StartupError when the database can't be used, in words that say what to do. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   await checkDatabase(options.databaseUrl);
-  const parts = createParts(options);
+  const parts = await createParts(options);
   try {
     // On connections that may take their time.
     await migrate(parts.projectionEnvironment.pool);

@@ -1,13 +1,11 @@
 import { hostname } from 'node:os';
 import type pg from 'pg';
 import { type DataSchemas, dataSchemas } from './adapters/cloudevents/data-schema.ts';
-import { createEventStoreDbLog } from './adapters/eventstoredb/event-log.ts';
 import { BulkOperations } from './adapters/http/bulk-operations.ts';
 import type { OperationStore } from './adapters/http/operation-store.ts';
 import { createForwarder } from './adapters/kafka/create-forwarder.ts';
 import type { Forwarder } from './adapters/kafka/forwarder.ts';
 import type { KafkaOptions } from './adapters/kafka/options.ts';
-import { createPostgresEventLog } from './adapters/postgres/event-log.ts';
 import { createForwarderStatus, type ForwarderStatus } from './adapters/postgres/forwarder-status.ts';
 import { createForwarderStore } from './adapters/postgres/forwarder-store.ts';
 import { createLead } from './adapters/postgres/leadership.ts';
@@ -30,7 +28,7 @@ import { createHeartbeat } from './commands/heartbeat.ts';
 import { createJobHandler } from './commands/job-handler.ts';
 import { createLimitQueue } from './commands/limit-queue.ts';
 import { createPauseQueue } from './commands/pause-queue.ts';
-import type { Clock, EventLog, Ids } from './commands/ports.ts';
+import type { Clock, Ids } from './commands/ports.ts';
 import { createPurgeDeadLetter } from './commands/purge-dead-letter.ts';
 import { createReadJob, type ReadJob } from './commands/read-job.ts';
 import type { ReadyQueue } from './commands/ready-queue.ts';
@@ -43,6 +41,7 @@ import type { UseCases } from './commands/use-cases.ts';
 import { WorkerWatch } from './commands/worker-watch.ts';
 import type { EventStoreDbSettings } from './eventstoredb-settings.ts';
 import { createInbound, DEFAULT_INBOUND, type Inbound, type InboundSettings } from './inbound.ts';
+import { type ClosableLog, openLog } from './open-log.ts';
 import { deadLettersProjection } from './projections/dead-letters.ts';
 import type { ProjectionEnvironment } from './projections/environment.ts';
 import { Freshness } from './projections/freshness.ts';
@@ -68,11 +67,6 @@ export interface PartsOptions {
   readonly inbound?: InboundSettings | undefined;
   readonly logger?: Logger | undefined;
   readonly metrics?: Metrics | undefined;
-}
-
-export interface ClosableLog extends EventLog {
-  /** Settles the appends under way and refuses new ones. */
-  close(): Promise<void>;
 }
 
 /** Everything an engine is made of, put together but not running. */
@@ -109,7 +103,7 @@ const PROJECTION_CONNECTIONS = 6;
 /** Somebody waits for the answer: better an error soon than an answer when nobody listens any more. */
 const WITH_CALLERS = { connectTimeoutMs: 4_000, statementTimeoutMs: 8_000, queryTimeoutMs: 9_000 } as const;
 
-export function createParts(options: PartsOptions): Parts {
+export async function createParts(options: PartsOptions): Promise<Parts> {
   const { connections = 20, logger = noLogger, metrics = noMetrics } = options;
   const clock = systemClock;
   const ids = systemIds(clock);
@@ -121,9 +115,7 @@ export function createParts(options: PartsOptions): Parts {
   const projectionPool = connect(PROJECTION_CONNECTIONS);
   const pool = connect(Math.max(4, connections - LEADER_CONNECTIONS - PROJECTION_CONNECTIONS), WITH_CALLERS);
   const { maxPendingEvents } = options;
-  const log: ClosableLog = options.eventStoreDb
-    ? createEventStoreDbLog({ ...options.eventStoreDb, logger, metrics, maxPendingEvents })
-    : createPostgresEventLog({ pool, logger, metrics, maxPendingEvents });
+  const log = await openLog(options.eventStoreDb, { pool, logger, metrics, maxPendingEvents });
 
   const readyQueue = postgresReadyQueue(pool);
   const dispatcher = new ClaimDispatcher({ readyQueue, clock, ids, logger, metrics });

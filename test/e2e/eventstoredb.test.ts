@@ -127,6 +127,17 @@ it('says in one line that EventStoreDB cannot be read, without the password', as
   await expect(starting).rejects.not.toThrow(/hunter2/);
 }, 30_000);
 
+it('keeps a password to itself when the connection string cannot be understood', async () => {
+  await using database = await createDatabase();
+  const starting = createEngine({
+    databaseUrl: database.url,
+    eventStoreDb: { connectionString: 'esdb://me:hunter2@host:port?', streamPrefix: 'test.' },
+  });
+
+  await expect(starting).rejects.toMatchObject({ code: 'config_invalid' });
+  await expect(starting).rejects.not.toThrow(/hunter2/);
+});
+
 function start(databaseUrl: string, eventStoreDb: EventStoreDbInUse): Promise<Service> {
   const invocation = readConfig([], {
     PORT: '0',

@@ -71,7 +71,7 @@ export async function verifyAll(
   databaseUrl: string,
   where: Pick<PartsOptions, 'eventStoreDb'> = logOf(databaseUrl),
 ): Promise<Readonly<Record<string, unknown>>> {
-  const parts = createParts({ databaseUrl, ...where });
+  const parts = await createParts({ databaseUrl, ...where });
   const { projectionEnvironment: environment, projections } = parts;
   const found: Record<string, unknown> = {};
   try {
