@@ -1,9 +1,8 @@
 // Side by side on one machine in one run: `npm run compare` in bench/. Prints a table and writes it to bench/README.md.
 import { spawn } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
+import { writeIntoReadme } from './readme.ts';
 import { type Server, startPostgres, startRedis } from './servers.ts';
 
 const { values } = parseArgs({
@@ -46,7 +45,7 @@ try {
   await redis.stop();
 }
 console.log(lines.join('\n'));
-if (values.write) await writeIntoReadme(lines);
+if (values.write) await writeIntoReadme('compare', 'npm run compare -- --write', lines);
 
 /** Over HTTP there is nobody to compare with: the peers are libraries. */
 function systemsOf(scenario: string): readonly string[] {
@@ -116,17 +115,4 @@ function table(scenario: string, bySystem: readonly Result[][]): string[] {
       return `| ${results[0]?.system} | ${cells.join(' | ')} |`;
     }),
   ];
-}
-
-async function writeIntoReadme(rows: readonly string[]): Promise<void> {
-  const file = new URL('../README.md', import.meta.url);
-  const text = await readFile(file, 'utf8');
-  const [start, end] = ['<!-- compare:start -->', '<!-- compare:end -->'];
-  const head = text.slice(0, text.indexOf(start) + start.length);
-  const tail = text.slice(text.indexOf(end));
-  const machine = `${cpus().length} cores, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`;
-  await writeFile(
-    file,
-    `${head}\n\nMeasured with \`npm run compare -- --write\` on ${machine}.\n${rows.join('\n')}\n\n${tail}`,
-  );
 }
