@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type pg from 'pg';
 import { z } from 'zod';
+import type { ConsumerGroup } from './adapters/kafka/consumer-lag.ts';
 import { Inbox, type InboxSettings } from './adapters/kafka/inbox.ts';
 import type { KafkaOptions } from './adapters/kafka/options.ts';
 import { createInboxDeadLetters } from './adapters/postgres/inbox-dead-letters.ts';
@@ -36,8 +37,8 @@ export interface Inbound {
   readonly handle: HandleEvents;
   readonly subscriptions: SubscriptionStore;
   readonly deadLetters: InboxDeadLetters;
-  /** undefined: there is no Kafka. */
-  readonly inbox: Inbox | undefined;
+  /** Consumer groups and how far they are behind; none without Kafka. */
+  consumers(): Promise<readonly ConsumerGroup[]>;
   /** Background tasks of the role inbox. */
   readonly tasks: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>;
 }
@@ -73,7 +74,7 @@ export function createInbound(options: InboundOptions): Inbound {
     handle,
     subscriptions,
     deadLetters,
-    inbox,
+    consumers: async () => inbox?.lag.list() ?? [],
     tasks: {
       processed_events: createProcessedEventsSweeper(pool, settings.keepMs),
       ...(inbox && { inbox: (signal) => inbox.run(signal), inbox_lag: (signal) => inbox.report(signal) }),

@@ -8,6 +8,7 @@ import { enqueueCommand } from './commands/enqueue.ts';
 import { eventCommands } from './commands/events.ts';
 import { forwarderCommands } from './commands/forwarder.ts';
 import { getCommand } from './commands/get.ts';
+import { consumersCommand, inboxCommands } from './commands/inbox.ts';
 import { keyCommands } from './commands/keys.ts';
 import { listCommand } from './commands/list.ts';
 import { operationCommands } from './commands/operations.ts';
@@ -16,6 +17,7 @@ import { queueCommands } from './commands/queues.ts';
 import { retryCommand } from './commands/retry.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statsCommand } from './commands/stats.ts';
+import { subscriptionCommands } from './commands/subscriptions.ts';
 import { workerCommands } from './commands/workers.ts';
 import { withExample } from './example.ts';
 import { EXIT_MEANINGS } from './exit-codes.ts';
@@ -57,6 +59,9 @@ export function createProgram(): Command {
         workerCommands(),
         statsCommand(),
         eventCommands(),
+        subscriptionCommands(),
+        inboxCommands(),
+        consumersCommand(),
       ],
     ],
     [

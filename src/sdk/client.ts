@@ -34,6 +34,7 @@ import type { Stats, Timeseries, TimeseriesQuery } from '../adapters/http/contra
 import type { Worker, WorkerList } from '../adapters/http/contract/workers.ts';
 import { eventStream, type FeedEvent, type FeedFilter } from './event-stream.ts';
 import { type Call, type ConnectionOptions, request } from './http.ts';
+import { type InboundClient, inboundClient } from './inbound.ts';
 import { type OperationsClient, operationsClient } from './operations.ts';
 import { type ProjectionsClient, projectionsClient } from './projections.ts';
 import type { JobMap } from './worker.ts';
@@ -57,11 +58,13 @@ type NewJob<Jobs extends JobMap> = {
  */
 export class JobsClient<Jobs extends JobMap = JobMap> {
   readonly #connection: ConnectionOptions;
+  readonly inbound: InboundClient;
   readonly operations: OperationsClient;
   readonly projections: ProjectionsClient;
 
   constructor(connection: ConnectionOptions) {
     this.#connection = connection;
+    this.inbound = inboundClient(connection);
     this.operations = operationsClient(connection);
     this.projections = projectionsClient(connection);
   }

@@ -90,6 +90,9 @@ const WAYS: Readonly<
   'revision-mismatch': refused('revision_mismatch'),
   'batch-refused': refused('batch_refused'),
   'payload-too-large': { request: ['POST', '/v1/jobs', { type: 't', payload: 'x'.repeat(300_000) }] },
+  'subscription-taken': {
+    request: ['PUT', '/v1/subscriptions/s', { topic: 't', action: { kind: 'enqueue', type: 't' } }],
+  },
   'unsupported-media-type': { request: ['POST', '/v1/jobs', 'x', { 'content-type': 'text/plain' }] },
   'run-at-out-of-range': { request: ['POST', '/v1/jobs', { type: 't', runAt: '9999-01-01T00:00:00Z' }] },
   'too-many-requests': {

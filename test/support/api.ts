@@ -92,6 +92,26 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
       freshness: async () => undefined,
     },
     forwarderStatus: { read: async () => Promise.reject(new Error('the test gives no forwarder')) },
+    inbound: {
+      handle: async () => Promise.reject(new Error('the test gives no inbox')),
+      subscriptions: {
+        current: async () => [],
+        list: async () => [],
+        get: async () => undefined,
+        put: async () => 'taken',
+        remove: async () => 'missing',
+        replaceFromFile: async () => undefined,
+      },
+      deadLetters: {
+        add: async () => [],
+        published: async () => undefined,
+        list: async () => [],
+        get: async () => undefined,
+        edit: async () => undefined,
+        replayed: async () => undefined,
+      },
+      consumers: async () => [],
+    },
     workers: { directWorker: async () => false, listWorkers: async () => [] },
     credentials: { verify: async (token) => PRINCIPALS[token] },
     idempotency: {

@@ -76,6 +76,14 @@ export function isOfManyTenants(request: FastifyRequest): boolean {
   return tenants === '*' || tenants.length !== 1;
 }
 
+/** Whose part of what all share the caller may see: null is all of it, for keys that act for every tenant. */
+export function platformScopeOf(request: FastifyRequest): string | null {
+  const { tenants, auth } = signedIn(request);
+  // The dev key is whoever runs the machine.
+  const isPlatform = tenants === '*' || auth === 'dev_key';
+  return isPlatform && onBehalfOf(request) === undefined ? null : tenantOf(request);
+}
+
 function signedIn(request: FastifyRequest): Principal {
   if (!request.principal) throw new Error('the route was reached without authentication');
   return request.principal;

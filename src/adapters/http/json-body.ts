@@ -8,11 +8,16 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** No body counts as an empty object. */
     readonly bodyOptional?: boolean;
+    /** The media types of CloudEvents are taken, too. */
+    readonly cloudEvents?: boolean;
   }
 }
 
 /** Deepest nesting of a body. */
 export const MAX_JSON_DEPTH = 128;
+
+/** One event whole in the body, and several. */
+export const CLOUD_EVENTS = ['application/cloudevents+json', 'application/cloudevents-batch+json'] as const;
 
 const LIMITS: JsonScanLimits = {
   maxDepth: MAX_JSON_DEPTH,
@@ -27,10 +32,11 @@ const written = new WeakMap<FastifyRequest, { text: Buffer; slices?: ReadonlyMap
 export function registerJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
-    'application/json',
+    ['application/json', ...CLOUD_EVENTS],
     { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) => {
       refuseOtherEncodings(request);
+      refuseCloudEvents(request);
       if (body.length === 0) return undefined;
       const { value, slices } = parseJson(body);
       written.set(request, { text: body, ...(slices && { slices }) });
@@ -124,6 +130,12 @@ function describe({ kind, offset }: JsonFault, text: string): string {
 function lineAndColumn(text: string, offset: number): string {
   const before = text.slice(0, offset).split('\n');
   return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+}
+
+function refuseCloudEvents(request: FastifyRequest): void {
+  const type = request.headers['content-type'] ?? '';
+  if (request.routeOptions.config.cloudEvents || !/^application\/cloudevents/i.test(type)) return;
+  throw new HttpProblem('unsupported-media-type', 'send application/json here');
 }
 
 function refuseOtherEncodings(request: FastifyRequest): void {

@@ -5,7 +5,7 @@ import type { NewInboxDeadLetter } from '../../commands/inbound/inbox-dead-lette
 import { pause } from '../../commands/pause.ts';
 import type { Logger, Metrics } from '../../commands/telemetry.ts';
 import type { DeadLetterTopics } from './dead-letter-topics.ts';
-import { toInboundMessage } from './inbox-message.ts';
+import { type TopicMessage, toInboundMessage } from './inbox-message.ts';
 import { PendingRetries } from './pending-retries.ts';
 
 export interface InboxConsumerOptions {
@@ -235,7 +235,7 @@ export class InboxConsumer {
 const nameOf = (topic: string, partition: number): string => `${partition} ${topic}`;
 
 interface Place {
-  readonly inbound: InboundMessage;
+  readonly inbound: TopicMessage;
   readonly partition: number;
   readonly offset: string;
 }

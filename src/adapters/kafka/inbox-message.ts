@@ -2,12 +2,15 @@ import type { KafkaMessage } from 'kafkajs';
 import type { InboundMessage } from '../../commands/inbound/inbound-event.ts';
 import type { InboxDeadLetter } from '../../commands/inbound/inbox-dead-letters.ts';
 
+/** A message that came from a topic. */
+export type TopicMessage = InboundMessage & { readonly topic: string };
+
 /** undefined: a tombstone, which tells nothing but that a key is to be forgotten. */
 export function toInboundMessage(
   topic: string,
   partition: number,
   { key, value, headers, timestamp, offset }: KafkaMessage,
-): InboundMessage | undefined {
+): TopicMessage | undefined {
   if (value === null) return undefined;
   const sentAt = Math.max(0, Number(timestamp));
   return {

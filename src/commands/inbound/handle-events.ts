@@ -99,7 +99,7 @@ export function createHandleEvents(deps: InboundDeps): HandleEvents {
     } catch (error) {
       // A bug of ours must not hold up those behind.
       if (!(error instanceof InvalidMessageError)) return { kind: 'failed', error: asError(error), tenantId };
-      const about = subscriptions.filter((one) => matchesTopic(one, message.topic));
+      const about = subscriptions.filter((one) => matchesTopic(one, message.topic ?? ''));
       const discard = about.length > 0 && about.every(({ invalid }) => invalid === 'discard');
       return { kind: 'invalid', error, discard, tenantId };
     }

@@ -2,8 +2,8 @@ import type { JsonText } from '../../domain/json-text.ts';
 
 /** A message as it came, from a topic or over HTTP. */
 export interface InboundMessage {
-  /** Name of the Kafka topic; over HTTP what the caller says, or the type of the event. */
-  readonly topic: string;
+  /** Of Kafka, or as a caller of the API says; undefined: the type of each event. */
+  readonly topic: string | undefined;
   readonly key: string | null;
   readonly value: Uint8Array;
   /** Names in lower case. */
@@ -30,7 +30,7 @@ export interface InboundEvent {
   readonly data: JsonText;
   /** The envelope as it was parsed; of a CloudEvent in binary mode, its attributes. */
   readonly envelope: Readonly<Record<string, unknown>>;
-  readonly message: Pick<InboundMessage, 'topic' | 'key' | 'headers'>;
+  readonly message: Pick<InboundMessage, 'key' | 'headers'> & { readonly topic: string };
 }
 
 /** What is wrong with a message, and where: a JSON pointer, a header's name or '' for the whole. */

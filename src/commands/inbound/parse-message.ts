@@ -98,7 +98,7 @@ function toEvent(
     traceparent: TRACEPARENT.test(opened.traceparent ?? '') ? opened.traceparent : undefined,
     data,
     envelope,
-    message: { topic, key, headers },
+    message: { topic: topic ?? type, key, headers },
   };
 }
 

@@ -1,0 +1,105 @@
+import type { StoredSubscription } from '../../../commands/inbound/subscription-store.ts';
+import { platformScopeOf, workerContextOf } from '../caller.ts';
+import {
+  putSubscriptionRequest,
+  type Subscription,
+  subscriptionList,
+  subscriptionParams,
+  subscription as subscriptionSchema,
+} from '../contract/inbound.ts';
+import { HttpProblem } from '../problems.ts';
+import { formatTime } from '../rfc3339.ts';
+import type { App, ServerParts } from '../server-parts.ts';
+import { answers } from './describe.ts';
+
+const TAGS = ['subscriptions'];
+
+export function subscriptionRoutes(app: App, { inbound }: ServerParts): void {
+  // Describing the API calls nothing, and has no parts.
+  const store = () => inbound.subscriptions;
+
+  app.get(
+    '/v1/subscriptions',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listSubscriptions',
+        summary: 'What events of other services cause here',
+        tags: TAGS,
+        response: answers({ 200: subscriptionList }),
+      },
+    },
+    async (request) => ({ data: (await store().list(platformScopeOf(request))).map(view) }),
+  );
+
+  app.get(
+    '/v1/subscriptions/:name',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'getSubscription',
+        summary: 'One subscription',
+        tags: TAGS,
+        params: subscriptionParams,
+        response: answers({ 200: subscriptionSchema }, 'not-found'),
+      },
+    },
+    async (request) => {
+      const found = await store().get(request.params.name, platformScopeOf(request));
+      if (!found) throw new HttpProblem('not-found', 'no such subscription');
+      return view(found);
+    },
+  );
+
+  app.put(
+    '/v1/subscriptions/:name',
+    {
+      config: { permission: 'operate' },
+      schema: {
+        operationId: 'putSubscription',
+        summary: 'Make or change a subscription',
+        description:
+          'Of a key that acts for every tenant, it is of the platform and sees all events; of any other key, it sees ' +
+          'the events of its tenant only. In force within a second or two.',
+        tags: TAGS,
+        params: subscriptionParams,
+        body: putSubscriptionRequest,
+        response: answers({ 200: subscriptionSchema }, 'malformed-json', 'subscription-taken'),
+      },
+    },
+    async (request) => {
+      const { name } = request.params;
+      const tenantId = platformScopeOf(request);
+      const by = workerContextOf(request).actor.id;
+      const written = await store().put({ name, tenantId, rule: request.body, by });
+      if (written === 'taken') throw new HttpProblem('subscription-taken');
+      return view(written);
+    },
+  );
+
+  app.delete(
+    '/v1/subscriptions/:name',
+    {
+      config: { permission: 'operate' },
+      schema: {
+        operationId: 'deleteSubscription',
+        summary: 'End a subscription',
+        tags: TAGS,
+        params: subscriptionParams,
+        response: answers({ 204: undefined }, 'not-found', 'subscription-taken'),
+      },
+    },
+    async (request, reply) => {
+      const removed = await store().remove(request.params.name, platformScopeOf(request));
+      if (removed === 'missing') throw new HttpProblem('not-found', 'no such subscription');
+      if (removed === 'taken') throw new HttpProblem('subscription-taken');
+      return reply.status(204).send();
+    },
+  );
+}
+
+const view = ({ createdAt, updatedAt, ...rest }: StoredSubscription): Subscription => ({
+  ...rest,
+  createdAt: formatTime(createdAt),
+  updatedAt: formatTime(updatedAt),
+});
