@@ -96,6 +96,7 @@ function resultOf({ jobId }: LeaseToken, handled: Handled): AcknowledgementResul
       return { kind: 'refused', reason: handled.reason === 'job_not_found' ? 'lease_lost' : handled.reason };
     case 'revision_mismatch':
     case 'contended':
+    case 'unreadable':
       return LEASE_LOST;
     default:
       return unreachable(handled);

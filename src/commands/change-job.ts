@@ -49,6 +49,7 @@ export function createChangeJob(deps: ChangeJobDeps): ChangeJob {
         onlyAtRevision: request.expectedRevision,
       },
     ]);
+    if (answer?.kind === 'unreadable') throw answer.error;
     if (answer === undefined || answer.kind === 'contended') throw new ContendedError(stream);
     const snapshot = snapshotOf(context.tenantId, jobId, answer);
     if (!snapshot) return NOT_FOUND;

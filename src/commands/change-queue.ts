@@ -31,6 +31,7 @@ export function createChangeQueue({ log, clock, ids }: ChangeQueueDeps): ChangeQ
     const stream = queueStream(context.tenantId, queue);
     const metadata = metadataFor(context, now, ids.next());
     const [answer] = await handler.handle([{ stream, command: commandAt(now), metadata }]);
+    if (answer?.kind === 'unreadable') throw answer.error;
     if (answer?.kind !== 'accepted') throw new ContendedError(stream);
     return { position: answer.position };
   };

@@ -101,7 +101,8 @@ async function settle(
     placementOf(reservation, handled.revision, handled.state, now),
   );
   for (const { reservation, handled } of lost) {
-    if (handled.kind === 'contended') placements.push({ ...reservation, kind: 'unknown' });
+    if (handled.kind === 'contended' || handled.kind === 'unreadable')
+      placements.push({ ...reservation, kind: 'unknown' });
     else placements.push(placementOf(reservation, handled.revision, handled.state, now));
   }
   if (placements.length === 0) return;

@@ -37,6 +37,7 @@ export async function createJobs(
   );
   return jobs.map(({ jobId }, index): EnqueueResult => {
     const answer = handled[index];
+    if (answer?.kind === 'unreadable') throw answer.error;
     if (answer === undefined || answer.kind === 'contended' || answer.kind === 'revision_mismatch')
       throw new ContendedError(jobStream(tenantId, jobId));
     const snapshot = snapshotOf(tenantId, jobId, answer);

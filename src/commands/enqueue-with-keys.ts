@@ -167,6 +167,7 @@ async function takeKeys(
   const long: { readonly stream: string; readonly revision: number }[] = [];
   claims.forEach((claim, index) => {
     const answer = handled[index];
+    if (answer?.kind === 'unreadable') throw answer.error;
     if (answer === undefined || answer.kind === 'contended') throw new ContendedError(claim.stream);
     claim.taken = answer.kind === 'accepted' && answer.events.length > 0;
     claim.known = { state: answer.state, revision: answer.revision };

@@ -105,7 +105,7 @@ async function end(deps: ExpireLeasesDeps, leases: readonly StoredLease[], at: n
   const toPlace: Placement[] = [];
   handled.forEach((result, index) => {
     const lease = ending[index];
-    if (!lease || result.kind === 'contended') return;
+    if (!lease || result.kind === 'contended' || result.kind === 'unreadable') return;
     // Also when it was accepted: the log brings the same a little later, and a repeat is harmless.
     toPlace.push(placementOf(lease, result.revision, result.state, clock.now()));
   });

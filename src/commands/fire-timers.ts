@@ -81,6 +81,7 @@ async function runCommands(
     if (!timer) return;
     metrics.count('timer_commands_total', 1, { kind: timer.kind, outcome: result.kind });
     if (result.kind === 'contended') logger.debug({ timer }, 'timer comes again');
+    else if (result.kind === 'unreadable') logger.error({ timer, err: result.error }, 'job cannot be read');
     // What was written reaches the tables through the log.
     else if (result.kind !== 'accepted' || result.events.length === 0)
       toPlace.push(placementOf(timer, result.revision, result.state, clock.now()));

@@ -29,7 +29,9 @@ export type Handled<State, Event, Reason> =
   | (Known<State> & { readonly kind: 'rejected'; readonly reason: Reason })
   | (Known<State> & { readonly kind: 'revision_mismatch' })
   /** Other writers won every try. */
-  | { readonly kind: 'contended' };
+  | { readonly kind: 'contended' }
+  /** The stream holds what this version can't understand: a matter of this one, whatever else is in the call. */
+  | { readonly kind: 'unreadable'; readonly error: Error };
 
 /** Most times a work is decided anew after losing a race for its stream. */
 const MAX_TRIES = 6;
@@ -54,7 +56,10 @@ export class Handler<Command, State, Event, Reason> {
     let open = groupByStream(works);
     for (let tries = 0; open.length > 0 && tries < MAX_TRIES; tries += 1) {
       await this.#load(open);
-      const decided = open.map((group) => this.#decide(group));
+      for (const { indexes, unreadable } of open)
+        if (unreadable)
+          for (const index of indexes) results[index] = { kind: 'unreadable', error: unreadable };
+      const decided = open.filter(({ unreadable }) => !unreadable).map((group) => this.#decide(group));
       const toAppend = decided.filter((d) => d.events.length > 0 && !d.mustReload);
       const outcomes = await this.#append(toAppend);
       for (const d of decided) settle(d, outcomes.get(d), results);
@@ -87,8 +92,12 @@ export class Handler<Command, State, Event, Reason> {
     if (missing.length === 0) return;
     const streams = await this.#log.readStreams(missing.map((group) => group.stream));
     for (const group of missing) {
-      group.known = this.fold(streams.get(group.stream) ?? []);
-      group.fresh = true;
+      try {
+        group.known = this.fold(streams.get(group.stream) ?? []);
+        group.fresh = true;
+      } catch (error) {
+        group.unreadable = error instanceof Error ? error : new Error(String(error));
+      }
     }
   }
 
@@ -140,7 +149,8 @@ export class Handler<Command, State, Event, Reason> {
     );
     decided.forEach((d, index) => {
       const outcome = answers[index];
-      if (outcome) outcomes.set(d, outcome);
+      if (!outcome) throw new Error('the log left an append unanswered');
+      outcomes.set(d, outcome);
     });
     return outcomes;
   }
@@ -152,6 +162,7 @@ interface Group<Command, State> {
   readonly indexes: number[];
   known: Known<State> | undefined;
   fresh: boolean;
+  unreadable: Error | undefined;
 }
 
 interface Decided<Command, State, Event, Reason> {
@@ -177,6 +188,7 @@ function groupByStream<Command, State>(works: readonly Work<Command, State>[]): 
         indexes: [index],
         known: work.assume,
         fresh: false,
+        unreadable: undefined,
       };
       groups.set(work.stream, first);
     }

@@ -5,7 +5,8 @@ import { onePerJob, type Placement, placementOf } from './placement.ts';
 import type { HeartbeatResult, UseCases } from './use-cases.ts';
 import type { WorkerWatch } from './worker-watch.ts';
 
-export interface HeartbeatDeps extends Pick<DispatchDeps, 'log' | 'handler' | 'readyQueue' | 'clock'> {
+export interface HeartbeatDeps
+  extends Pick<DispatchDeps, 'log' | 'handler' | 'readyQueue' | 'clock' | 'logger'> {
   readonly workers: WorkerWatch;
 }
 
@@ -58,9 +59,11 @@ async function extend(
   const now = clock.now();
   const running: LeaseToken[] = [];
   const placements: Placement[] = [];
-  for (const [index, { state, revision }] of (await loadJobs(deps, unclear)).entries()) {
+  for (const [index, known] of (await loadJobs(deps, unclear)).entries()) {
     const token = unclear[index];
-    if (!token || state.status !== 'running' || state.lease?.leaseId !== token.leaseId) continue;
+    if (!token || !known) continue;
+    const { state, revision } = known;
+    if (state.status !== 'running' || state.lease?.leaseId !== token.leaseId) continue;
     statuses.set(token, state.cancelRequest ? 'cancel_requested' : 'extended');
     running.push(token);
     placements.push(placementOf(token, revision, state, now));
