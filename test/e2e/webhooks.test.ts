@@ -22,7 +22,7 @@ describe('the webhooks example', () => {
     await writeFile(file, `${lines.join('\n')}\n`);
     const service = { DATA_DIR: `${place.path}/data`, PORT: String(await freePort()) };
     let server = await startServer(service);
-    const env = await exampleSettings(server.url, service.DATA_DIR);
+    const env = await exampleSettings(server.url, service);
     await using receiver = startProgram('examples/webhooks/receiver.ts', [received], env);
     const deliver = (): Program => startProgram('examples/webhooks/deliver.ts', [], env);
     let first = deliver();
@@ -77,11 +77,12 @@ async function webhookLines(): Promise<readonly string[]> {
   return copies.flat();
 }
 
-async function exampleSettings(url: string, dataDir: string) {
-  // The embedded database and the port are found in the data folder, as on a developer's machine.
+async function exampleSettings(url: string, service: { readonly DATA_DIR: string; readonly PORT: string }) {
+  // Right after the start, on the same machine, nothing has to be set: key and database are found in the data folder.
+  expect((await runCli(['projections', 'status'], { env: service })).code).toBe(0);
   const tenants = TENANTS.flatMap((tenant) => ['--tenant', tenant]);
   const made = await runCli(['keys', 'create', ...tenants, '--role', 'admin'], {
-    env: { DATA_DIR: dataDir },
+    env: service,
   });
   expect(made.err).toContain('not shown again');
   const receiverPort = String(await freePort());
