@@ -1,5 +1,5 @@
 /**
- * What the feed to Kafka reaches: `node bench/kafka.ts [jobs]` with DATABASE_URL. Catching up is measured in turns with
+ * What the feed to Kafka reaches: `node bench/kafka.ts [jobs] [catching-up] [live] [recovery]` with DATABASE_URL. Catching up is measured in turns with
  * kafkajs alone, sending the same messages to the same broker: KAFKA_BROKERS, or one of its own.
  */
 import { randomBytes } from 'node:crypto';
@@ -22,7 +22,7 @@ import { createDatabase } from '../test/support/database.ts';
 import { completed, enqueued, started } from '../test/support/job-events.ts';
 import { startKafka } from '../test/support/kafka-server.ts';
 
-const JOBS = Number(process.argv[2] ?? 40_000);
+const JOBS = Number(process.argv.slice(2).find((word) => /^\d+$/.test(word)) ?? 40_000);
 const ROUNDS = 3;
 const TENANTS = 50;
 const PARTITIONS = 6;
@@ -98,15 +98,29 @@ async function allMessages(prefix: string): Promise<readonly EventMessage[]> {
   }
 }
 
+interface Rate {
+  readonly perSecond: number;
+  /** Microseconds of this process for each event. */
+  readonly cpu: number;
+}
+
+function stopwatch(): (events: number) => Rate {
+  const [startedAt, used] = [performance.now(), process.cpuUsage()];
+  return (events) => {
+    const { user, system } = process.cpuUsage(used);
+    return { perSecond: events / ((performance.now() - startedAt) / 1_000), cpu: (user + system) / events };
+  };
+}
+
 /** kafkajs and nothing else: messages ready, one send under way for each partition. */
-async function bare(idempotent: boolean): Promise<number> {
+async function bare(idempotent: boolean): Promise<Rate> {
   const prefix = newPrefix();
   await createTopics(prefix);
   const lanes = batchesByPartition(await allMessages(prefix)).map((batches) => batches.flatMap(inSends));
   const count = lanes.flat().reduce((sum, { messages }) => sum + messages.length, 0);
   const producer = idempotent ? createFeedProducer(kafka) : kafka.producer({ allowAutoTopicCreation: false });
   await producer.connect();
-  const startedAt = performance.now();
+  const stop = stopwatch();
   await Promise.all(
     lanes.map(async (sends) => {
       for (const { topic, partition, messages } of sends) {
@@ -118,9 +132,9 @@ async function bare(idempotent: boolean): Promise<number> {
       }
     }),
   );
-  const perSecond = count / ((performance.now() - startedAt) / 1_000);
+  const rate = stop(count);
   await producer.disconnect();
-  return perSecond;
+  return rate;
 }
 
 function inSends(batch: Batch<EventMessage>): readonly Batch<EventMessage>[] {
@@ -163,20 +177,20 @@ function forward(prefix: string, acknowledged: (position: Position) => void) {
   };
 }
 
-async function catchUp(): Promise<number> {
+async function catchUp(): Promise<Rate> {
   await pool.query('delete from forwarder_checkpoints');
   const prefix = newPrefix();
   await createTopics(prefix);
   const head = await log.head();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const startedAt = performance.now();
+  const watch = stopwatch();
   const running = forward(prefix, (position) => {
     if (position >= head) resolve();
   });
   await promise;
-  const perSecond = (JOBS * 3) / ((performance.now() - startedAt) / 1_000);
+  const rate = watch(JOBS * 3);
   await running.stop();
-  return perSecond;
+  return rate;
 }
 
 async function live(): Promise<readonly number[]> {
@@ -234,31 +248,45 @@ const percentile = (values: readonly number[], share: number): string =>
   ([...values].sort((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN).toFixed(1);
 const thousands = (value: number): string => `${(value / 1_000).toFixed(1)}k/s`;
 
-for (let done = 0; done < JOBS; done += 500) await append(Math.min(500, JOBS - done));
-console.log(
-  `${JOBS * 3} events of ${JOBS} jobs, ${TENANTS} tenants, ${PARTITIONS} partitions, node ${process.version}`,
-);
-
-const rates = { idempotent: [] as number[], plain: [] as number[], forwarder: [] as number[] };
-for (let round = 0; round < ROUNDS; round += 1) {
-  rates.idempotent.push(await bare(true));
-  rates.forwarder.push(await catchUp());
-  rates.plain.push(await bare(false));
+async function compareCatchingUp(): Promise<void> {
+  for (let done = 0; done < JOBS; done += 500) await append(Math.min(500, JOBS - done));
+  console.log(`${JOBS * 3} events, ${TENANTS} tenants, ${PARTITIONS} partitions, node ${process.version}`);
+  const rates = { alone: [] as Rate[], forwarder: [] as Rate[], plain: [] as Rate[] };
+  for (let round = 0; round < ROUNDS; round += 1) {
+    rates.alone.push(await bare(true));
+    rates.forwarder.push(await catchUp());
+    rates.plain.push(await bare(false));
+  }
+  const middle = (of: readonly Rate[]): Rate => ({
+    perSecond: median(of.map(({ perSecond }) => perSecond)),
+    cpu: median(of.map(({ cpu }) => cpu)),
+  });
+  const line = (name: string, { perSecond, cpu }: Rate) =>
+    console.log(`${name.padEnd(34)}${thousands(perSecond)}, ${cpu.toFixed(1)} µs of CPU an event`);
+  line('kafkajs alone, idempotent', middle(rates.alone));
+  line('kafkajs alone, not idempotent', middle(rates.plain));
+  line('forwarder catching up', middle(rates.forwarder));
+  const share = middle(rates.forwarder).perSecond / middle(rates.alone).perSecond;
+  console.log(`forwarder of idempotent kafkajs   ${Math.round(share * 100)} %`);
 }
-const alone = median(rates.idempotent);
-const caught = median(rates.forwarder);
-console.log(`kafkajs alone, idempotent        ${thousands(alone)}`);
-console.log(`kafkajs alone, not idempotent    ${thousands(median(rates.plain))}`);
-console.log(
-  `forwarder catching up            ${thousands(caught)}, ${Math.round((caught / alone) * 100)} % of idempotent`,
-);
 
-const latencies = await live();
-console.log(
-  `live, ${LIVE_PER_SECOND} events/s, commit to acknowledged: p50 ${percentile(latencies, 0.5)} ms, p99 ${percentile(latencies, 0.99)} ms, longest ${percentile(latencies, 0.99999)} ms`,
-);
-const recovered = await recovery();
-if (recovered !== undefined)
-  console.log(`broker killed for 8 s: first event ${Math.round(recovered)} ms after it answers again`);
+async function measureLive(): Promise<void> {
+  const latencies = await live();
+  const [p50, p99, longest] = [0.5, 0.99, 0.99999].map((share) => percentile(latencies, share));
+  const what = `live, ${LIVE_PER_SECOND} events/s, commit to acknowledged`;
+  console.log(`${what}: p50 ${p50} ms, p99 ${p99} ms, longest ${longest} ms`);
+}
+
+async function measureRecovery(): Promise<void> {
+  const took = await recovery();
+  if (took === undefined) return;
+  console.log(`broker killed for 8 s: first event ${Math.round(took)} ms after it answers again`);
+}
+
+const parts = { 'catching-up': compareCatchingUp, live: measureLive, recovery: measureRecovery };
+const wanted = process.argv.slice(2).filter((word) => word in parts);
+for (const [name, measure] of Object.entries(parts)) {
+  if (wanted.length === 0 || wanted.includes(name)) await measure();
+}
 await log.close();
 process.exit(0);

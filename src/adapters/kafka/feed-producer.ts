@@ -22,7 +22,7 @@ export interface Refused<Message extends Outgoing> {
 }
 
 const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 1_000;
 const LONGEST_FAREWELL_MS = 3_000;
 /** A producer that has not worked for so many tries is replaced, in case it is its own fault. */
 const TRIES_OF_A_PRODUCER = 15;
