@@ -153,10 +153,8 @@ export function readConfig(
   const values = z.object(shapeOf(SETTINGS)).safeParse(withStandards(given));
   for (const issue of values.error?.issues ?? []) {
     const name = String(issue.path[0]);
-    // A connection string may hold a password.
-    const value = /^DATABASE_URL$|^EVENTSTOREDB_URL$|PASSWORD/.test(name)
-      ? ''
-      : `, not ${JSON.stringify(given[name])}`;
+    // A URL may hold a password.
+    const value = /_URL$|PASSWORD/.test(name) ? '' : `, not ${JSON.stringify(given[name])}`;
     problems.push(`${name}: ${issue.message}${value}`);
   }
   if (values.success) problems.push(...eventStoreDbProblems(values.data), ...kafkaProblems(values.data));
