@@ -78,7 +78,9 @@ describe('the configuration', () => {
 
   it('says where others reach it, without a slash at the end', () => {
     expect(config([], {}).publicUrl).toBeUndefined();
-    expect(config([], { PUBLIC_URL: 'https://jobs.example.com/' }).publicUrl).toBe('https://jobs.example.com');
+    expect(config([], { PUBLIC_URL: 'https://jobs.example.com/' }).publicUrl).toBe(
+      'https://jobs.example.com',
+    );
     expect(config([], { PUBLIC_URL: 'http://a:4000/jobs' }).publicUrl).toBe('http://a:4000/jobs');
     for (const wrong of ['jobs.example.com', 'ftp://a', 'https://a/?b', 'https://a/#b', 'https://me@a']) {
       expect(problems([], { PUBLIC_URL: wrong })).toMatch(/PUBLIC_URL: must look like https:/);
