@@ -35,7 +35,7 @@ const UNDECIDED = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\brandomUUID\b/
 const IMPURE = new RegExp(`${UNDECIDED.source}|\\bperformance\\.|\\bprocess\\.|\\basync\\b|\\bPromise\\b`);
 
 const sources = sourceFiles('src');
-const everything = ['src', 'test', 'bench', 'examples'].flatMap(sourceFiles);
+const everything = ['src', 'test', 'bench', 'examples', 'scripts'].flatMap(sourceFiles);
 const documents = markdownFiles('.');
 
 describe('the source tree', () => {
@@ -106,6 +106,22 @@ describe('the source tree', () => {
   it('exports by name', () => {
     const offences = sources.filter(({ text }) => /^export default\b/m.test(text));
     expect(offences.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('exports nothing that nobody uses', () => {
+    const words = new Map<string, number>();
+    for (const { text } of everything)
+      for (const [word] of text.matchAll(/\w+/g)) words.set(word, (words.get(word) ?? 0) + 1);
+    const offences = sources.flatMap(({ path, text }) =>
+      [
+        ...text.matchAll(
+          /^export (?:async )?(?:abstract )?(?:const|function|class|type|interface) \*?(\w+)/gm,
+        ),
+      ]
+        .filter(([, name = '']) => words.get(name) === 1)
+        .map(([, name]) => `${path} exports ${name}`),
+    );
+    expect(offences).toEqual([]);
   });
 
   it('leaves nothing for later in comments', () => {

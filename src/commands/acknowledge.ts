@@ -3,13 +3,11 @@ import type { JobCommand } from '../domain/job/commands.ts';
 import { errorFingerprint } from '../domain/job/fingerprint.ts';
 import { jobStream } from '../domain/job/stream.ts';
 import type { DispatchDeps } from './dispatch-deps.ts';
-import type { JobHandler } from './job-handler.ts';
+import type { HandledJob } from './job-handler.ts';
 import { type LeaseToken, parseLeaseToken } from './lease-token.ts';
 import { metadataByTenant } from './metadata-for.ts';
 import { noMetrics } from './telemetry.ts';
 import type { Acknowledgement, AcknowledgementResult, Refused, UseCases } from './use-cases.ts';
-
-type Handled = Awaited<ReturnType<JobHandler['handle']>>[number];
 
 const LEASE_LOST: Refused = { kind: 'refused', reason: 'lease_lost' };
 
@@ -82,7 +80,7 @@ function commandOf(
   }
 }
 
-function resultOf({ jobId }: LeaseToken, handled: Handled): AcknowledgementResult {
+function resultOf({ jobId }: LeaseToken, handled: HandledJob): AcknowledgementResult {
   switch (handled.kind) {
     case 'accepted': {
       const { state, revision, position } = handled;

@@ -2,7 +2,7 @@ import { jobStream } from '../domain/job/stream.ts';
 import type { CallContext } from './call-context.ts';
 import type { ClaimDispatcher, Reservation } from './claim-dispatcher.ts';
 import type { DispatchDeps } from './dispatch-deps.ts';
-import type { JobHandler } from './job-handler.ts';
+import type { HandledJob } from './job-handler.ts';
 import { formatLeaseToken } from './lease-token.ts';
 import { metadataByTenant } from './metadata-for.ts';
 import { placementOf, stateOf } from './placement.ts';
@@ -15,7 +15,6 @@ export interface ClaimJobsDeps extends Omit<DispatchDeps, 'log'> {
   readonly workers: WorkerWatch;
 }
 
-type Handled = Awaited<ReturnType<JobHandler['handle']>>[number];
 type Caller = Omit<CallContext, 'tenantId'>;
 
 /**
@@ -46,7 +45,7 @@ export function createClaimJobs(deps: ClaimJobsDeps): UseCases['claimJobs'] {
 
 interface Started {
   readonly reservation: Reservation;
-  readonly handled: Extract<Handled, { kind: 'accepted' }>;
+  readonly handled: Extract<HandledJob, { kind: 'accepted' }>;
 }
 
 async function start(
@@ -58,7 +57,7 @@ async function start(
   const { handler, dispatcher, running, clock, ids } = deps;
   const at = clock.now();
   const metadataOf = metadataByTenant(context, at, ids.next());
-  let results: readonly Handled[];
+  let results: readonly HandledJob[];
   try {
     results = await handler.handle(
       reservations.map(({ tenantId, jobId, revision, snapshot, leaseId }) => ({
@@ -74,7 +73,7 @@ async function start(
     throw error;
   }
   const started: Started[] = [];
-  const lost: { readonly reservation: Reservation; readonly handled: Handled }[] = [];
+  const lost: { readonly reservation: Reservation; readonly handled: HandledJob }[] = [];
   results.forEach((handled, index) => {
     const reservation = reservations[index];
     if (!reservation) return;
@@ -93,7 +92,7 @@ async function start(
 async function settle(
   { readyQueue, logger = noLogger, metrics = noMetrics }: ClaimJobsDeps,
   started: readonly Started[],
-  lost: readonly { readonly reservation: Reservation; readonly handled: Handled }[],
+  lost: readonly { readonly reservation: Reservation; readonly handled: HandledJob }[],
   now: number,
 ): Promise<void> {
   const timed = started.filter(({ handled }) => 'timeoutMs' in handled.state && handled.state.timeoutMs);

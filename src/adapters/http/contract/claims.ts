@@ -79,7 +79,6 @@ export type HeartbeatResponse = z.infer<typeof heartbeatResponse>;
 export const heartbeatJobRequest = z
   .strictObject({ workerId, leaseToken, leaseMs: leaseMs.optional() })
   .meta({ id: 'HeartbeatJob', examples: [{ workerId: 'mailer-1', leaseToken: 'YWNtZS4wMTl…' }] });
-export type HeartbeatJobRequest = z.input<typeof heartbeatJobRequest>;
 
 export const workerError = z
   .strictObject({
@@ -102,7 +101,6 @@ const released = { leaseToken, reason: reason.optional(), runAt: time.optional()
 export const completeJobRequest = z
   .strictObject(completed)
   .meta({ id: 'CompleteJob', examples: [{ leaseToken: 'YWNtZS4wMTl…', result: { messageId: 'm-1' } }] });
-export type CompleteJobRequest = z.input<typeof completeJobRequest>;
 
 /** POST /v1/jobs/{id}/fail */
 export const failJobRequest = z.strictObject(failed).meta({
@@ -115,19 +113,16 @@ export const failJobRequest = z.strictObject(failed).meta({
     },
   ],
 });
-export type FailJobRequest = z.input<typeof failJobRequest>;
 
 /** POST /v1/jobs/{id}/release: gives the job back; the attempt is not spent. */
 export const releaseJobRequest = z
   .strictObject(released)
   .meta({ id: 'ReleaseJob', examples: [{ leaseToken: 'YWNtZS4wMTl…', reason: 'shutting down' }] });
-export type ReleaseJobRequest = z.input<typeof releaseJobRequest>;
 
 /** POST /v1/jobs/{id}/acknowledge-cancel */
 export const acknowledgeCancelRequest = z
   .strictObject({ leaseToken })
   .meta({ id: 'AcknowledgeCancel', examples: [{ leaseToken: 'YWNtZS4wMTl…' }] });
-export type AcknowledgeCancelRequest = z.input<typeof acknowledgeCancelRequest>;
 
 /** POST /v1/claims/ack: outcomes of many attempts at once. */
 export const acknowledgement = z
@@ -153,7 +148,6 @@ export const acknowledgeRequest = z
       },
     ],
   });
-export type AcknowledgeRequest = z.input<typeof acknowledgeRequest>;
 
 /** What became of the job: answer of the single forms, and of each accepted item of the batch. */
 export const acknowledged = z

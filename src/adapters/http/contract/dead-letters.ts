@@ -90,4 +90,3 @@ export type ReplayDeadLetterRequest = z.input<typeof replayDeadLetterRequest>;
 
 /** DELETE /v1/dead-letters/{id}?reason= */
 export const purgeDeadLetterQuery = z.strictObject({ reason });
-export type PurgeDeadLetterQuery = z.input<typeof purgeDeadLetterQuery>;

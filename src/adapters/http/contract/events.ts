@@ -62,7 +62,6 @@ export const jobEventsQuery = z.strictObject({
   direction: z.enum(['forwards', 'backwards']).optional(),
   limit: pageLimit,
 });
-export type JobEventsQuery = z.input<typeof jobEventsQuery>;
 
 export const jobHistory = z
   .object({
@@ -95,4 +94,3 @@ export type EventPage = z.infer<typeof eventPage>;
 
 /** GET /v1/events/stream: `after` or the Last-Event-ID header say where to go on; neither: from now on. */
 export const streamEventsQuery = z.strictObject({ after: position.optional(), ...filters });
-export type StreamEventsQuery = z.input<typeof streamEventsQuery>;

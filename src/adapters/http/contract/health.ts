@@ -2,7 +2,6 @@ import { z } from 'zod';
 
 /** GET /livez */
 export const liveness = z.object({ status: z.literal('ok') });
-export type Liveness = z.infer<typeof liveness>;
 
 /** GET /readyz: 200 when every part answers, else 503 with the same body. */
 export const readiness = z

@@ -141,10 +141,8 @@ const corrected = { event: 'BrandCatalogUpdated', occurred_at: '2026-11-21T09:30
 export const editInboxDeadLetterRequest = z
   .strictObject({ payload: anyJson.describe('The message as it should have been.') })
   .meta({ id: 'EditInboxDeadLetter', examples: [{ payload: corrected }] });
-export type EditInboxDeadLetterRequest = z.input<typeof editInboxDeadLetterRequest>;
 
 /** POST /v1/inbox/dead-letters/{id}/replay */
 export const replayInboxDeadLetterRequest = z
   .strictObject({ payload: anyJson.optional().describe('Edited; absent: as it is.') })
   .meta({ id: 'ReplayInboxDeadLetter', examples: [{ payload: corrected }] });
-export type ReplayInboxDeadLetterRequest = z.input<typeof replayInboxDeadLetterRequest>;

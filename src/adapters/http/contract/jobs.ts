@@ -166,7 +166,6 @@ export const enqueueJobsRequest = z
       },
     ],
   });
-export type EnqueueJobsRequest = z.input<typeof enqueueJobsRequest>;
 
 export const jobReference = z.object({ id: jobId, revision: z.int(), status: jobStatus });
 
@@ -210,7 +209,6 @@ export const getJobQuery = z.strictObject({
   revision: queryInteger(0, 2_147_483_647).optional(),
   asOf: time.optional(),
 });
-export type GetJobQuery = z.input<typeof getJobQuery>;
 
 /** POST /v1/jobs/{id}/cancel */
 export const cancelJobRequest = z

@@ -26,7 +26,6 @@ export type QueueList = z.infer<typeof queueList>;
 export const limitQueueRequest = z
   .strictObject({ concurrencyLimit: z.int().min(0).max(1_000_000).nullable() })
   .meta({ id: 'LimitQueue', examples: [{ concurrencyLimit: 10 }] });
-export type LimitQueueRequest = z.input<typeof limitQueueRequest>;
 
 /** PUT /v1/queues/{queue}/pause */
 export const pauseQueueRequest = z
@@ -38,8 +37,6 @@ export const pauseQueueRequest = z
     id: 'PauseQueue',
     examples: [{ reason: 'mail server maintenance', until: '2026-11-21T10:00:00Z' }],
   });
-export type PauseQueueRequest = z.input<typeof pauseQueueRequest>;
 
 /** DELETE /v1/queues/{queue}/pause */
 export const resumeQueueQuery = z.strictObject({ reason: reason.optional() });
-export type ResumeQueueQuery = z.input<typeof resumeQueueQuery>;

@@ -10,7 +10,6 @@ export const quietWorkerRequest = z
     terminate: z.boolean().optional().describe('Also release what it has, and stop.'),
   })
   .meta({ id: 'QuietWorker', examples: [{ terminate: true }] });
-export type QuietWorkerRequest = z.input<typeof quietWorkerRequest>;
 
 /** Items of GET /v1/workers: workers that were heard of in the last hour. */
 export const worker = z
