@@ -26,6 +26,13 @@ export interface StoredIds {
   readonly lastRevision: number;
 }
 
+interface Opened {
+  readonly client: EventStoreDBClient;
+  readonly call: Promise<AppendCall>;
+  /** The call, once it is open. */
+  ready: AppendCall | undefined;
+}
+
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 
@@ -38,7 +45,7 @@ export class AppendWriter {
   readonly #options: AppendWriterOptions;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
-  #opened: { readonly client: EventStoreDBClient; readonly call: Promise<AppendCall> } | undefined;
+  #opened: Opened | undefined;
   #closed = false;
 
   constructor(options: AppendWriterOptions) {
@@ -116,22 +123,28 @@ export class AppendWriter {
 
   async #send(append: EncodedAppend, deadline: number): Promise<AppendOutcome> {
     const timeoutMs = Math.min(this.#options.callTimeoutMs ?? 5_000, deadline - performance.now());
-    const { client, call } = this.#open();
+    const opened = this.#open();
     try {
-      return await (await within(call, timeoutMs)).append(append, timeoutMs);
+      const call = opened.ready ?? (await within(opened.call, timeoutMs));
+      return await call.append(append, timeoutMs);
     } catch (error) {
-      if (!(error instanceof AppendRefusedError)) this.#drop(client, error);
+      if (!(error instanceof AppendRefusedError)) this.#drop(opened.client, error);
       throw error;
     }
   }
 
-  #open(): { readonly client: EventStoreDBClient; readonly call: Promise<AppendCall> } {
+  #open(): Opened {
     if (this.#opened) return this.#opened;
     const { client } = this.#options.connection;
-    const opened = { client, call: AppendCall.open(client) };
+    const opened: Opened = { client, call: AppendCall.open(client), ready: undefined };
     this.#opened = opened;
     // Whoever waits for it hears of it; this is for the case that nobody does.
-    opened.call.catch(() => {});
+    opened.call.then(
+      (call) => {
+        opened.ready = call;
+      },
+      () => {},
+    );
     return opened;
   }
 
