@@ -5,6 +5,7 @@ import { type Logger, noLogger } from '../../commands/telemetry.ts';
 import type { UseCases } from '../../commands/use-cases.ts';
 import { unreachable } from '../../domain/decider.ts';
 import type { JobFilter, Queries } from '../../projections/queries.ts';
+import { isDatabaseAway } from '../postgres/sql-errors.ts';
 import type {
   OpenOperation,
   OperationCounts,
@@ -66,7 +67,7 @@ export class BulkOperations {
     return { matched: found.length, more: cursor !== null, sample: found.slice(0, SAMPLE) };
   }
 
-  /** Carries operations out until the signal aborts; one that is cut short is gone on with later. */
+  /** Carries operations out until the signal aborts. Rejects when database or log fail: what is cut short is gone on with later. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers();
@@ -90,6 +91,7 @@ export class BulkOperations {
       }
     } catch (error) {
       if (signal.aborted) return;
+      if (isPassing(error)) throw error;
       logger.error({ err: error, operationId }, 'operation failed');
       await store.finish(operationId, counts, error instanceof Error ? error.message : String(error));
     }
@@ -114,8 +116,7 @@ export class BulkOperations {
       try {
         return (await change(this.#deps.useCases, caller, jobId, order)).kind === 'changed';
       } catch (error) {
-        const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-        if (!PASSING.has(code) || tries === MOST_TRIES) throw error;
+        if (!PASSING.has(codeOf(error)) || tries === MOST_TRIES) throw error;
         await pause(200 * tries, signal);
       }
     }
@@ -148,6 +149,11 @@ async function find(
       : await queries.listDeadLetters(tenantId, { ...filter, fingerprint: filter.error }, page);
   return { jobIds: rows.map(({ jobId }) => jobId), cursor: nextCursor };
 }
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : '';
+
+const isPassing = (error: unknown): boolean => PASSING.has(codeOf(error)) || isDatabaseAway(error);
 
 const DEFAULTS: Readonly<Record<'cancel' | 'retry', JobFilter>> = {
   cancel: { status: ['scheduled', 'queued', 'running', 'retrying'] },
