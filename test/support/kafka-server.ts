@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { promisify } from 'node:util';
 import { kafkaClassPath, missingForKafka } from './kafka-jars.ts';
+import { type KafkaLogin, type Listener, type SecuredListener, securedListener } from './kafka-login.ts';
 import { freePort } from './running-service.ts';
 import { tempFolder } from './temp-folder.ts';
 import { waitUntil } from './wait-until.ts';
@@ -12,6 +13,8 @@ import { waitUntil } from './wait-until.ts';
 /** A Kafka broker of one's own: Apache Kafka on the machine's Java, one node, in a temporary folder. */
 export interface KafkaServer extends AsyncDisposable {
   readonly brokers: readonly string[];
+  /** The same broker over TLS with a login, if asked for. */
+  readonly secured: SecuredListener | undefined;
   /** Starts it again after kill or stop, with the same data at the same address. Resolves when it takes connections. */
   start(): Promise<void>;
   /** Ends it in order. */
@@ -30,17 +33,31 @@ export function whyNoKafka(): string | undefined {
 export interface KafkaServerOptions {
   /** Compile for throughput, as a real broker does; otherwise for a quick start. */
   readonly forSpeed?: boolean;
+  /** Who may log in to a second listener, with PLAIN and SCRAM. */
+  readonly login?: KafkaLogin;
 }
 
-export async function startKafka({ forSpeed = false }: KafkaServerOptions = {}): Promise<KafkaServer> {
+export async function startKafka({ forSpeed = false, login }: KafkaServerOptions = {}): Promise<KafkaServer> {
   const classPath = await kafkaClassPath();
   const folder = await tempFolder();
   const port = await freePort();
   const settings = `${folder.path}/server.properties`;
-  await writeFile(settings, properties(folder.path, port, await freePort()));
+  const secured = login && (await securedListener(folder.path, await freePort(), login));
+  await writeFile(settings, properties(folder.path, port, await freePort(), secured));
   const id = randomBytes(16).toString('base64url');
   const jvm = ['-Xmx512m', '-XX:+UseSerialGC', ...(forSpeed ? [] : ['-XX:TieredStopAtLevel=1'])];
-  const format = [...jvm, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', settings];
+  const format = [
+    ...jvm,
+    '-cp',
+    classPath,
+    'kafka.tools.StorageTool',
+    'format',
+    '-t',
+    id,
+    '-c',
+    settings,
+    ...(secured?.formatting ?? []),
+  ];
   await promisify(execFile)('java', format, { timeout: 60_000 });
   let broker: Broker | undefined;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -49,6 +66,7 @@ export async function startKafka({ forSpeed = false }: KafkaServerOptions = {}):
   };
   const server: KafkaServer = {
     brokers: [`127.0.0.1:${port}`],
+    secured,
     async start() {
       const started = await runBroker([...jvm, '-cp', classPath, 'kafka.Kafka', settings]);
       broker = started;
@@ -117,11 +135,13 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-const properties = (folder: string, port: number, controllerPort: number): string => `
+const properties = (folder: string, port: number, controllerPort: number, secured?: Listener): string => `
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${secured?.address ?? ''}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}${secured?.address ?? ''}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
 log.dirs=${folder}/data
@@ -137,4 +157,5 @@ group.initial.rebalance.delay.ms=0
 # A killed broker may come back once its session is over.
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
+${secured?.properties ?? ''}
 `;

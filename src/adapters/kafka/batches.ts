@@ -15,6 +15,8 @@ export interface Batch<Message extends Outgoing = Outgoing> {
 
 /** Brokers bound a batch by bytes: 1 MiB unless configured otherwise, its own overhead included. */
 const MOST_BYTES = 900_000;
+/** kafkajs copies a batch once for each of its messages. */
+const MOST_MESSAGES = 500;
 
 /** Batches of each partition, in order; only a message that is larger by itself makes a larger batch. */
 export function batchesByPartition<Message extends Outgoing>(
@@ -29,7 +31,8 @@ export function batchesByPartition<Message extends Outgoing>(
       lane = { batches: [], open: [], bytes: 0 };
       lanes.set(name, lane);
     }
-    if (lane.open.length === 0 || lane.bytes + bytes > MOST_BYTES) {
+    const isFull = lane.bytes + bytes > MOST_BYTES || lane.open.length === MOST_MESSAGES;
+    if (lane.open.length === 0 || isFull) {
       lane.open = [];
       lane.bytes = 0;
       lane.batches.push({ topic, partition, messages: lane.open });
