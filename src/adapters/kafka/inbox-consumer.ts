@@ -133,11 +133,10 @@ export class InboxConsumer {
       if (!outcome || outcome.kind === 'done') return;
       const place = { inbound, partition, offset };
       if (outcome.kind === 'failed') {
-        const retry = this.#retry(place, outcome, signal).then(
-          () => commit(consumer, topic, partition, pending),
-          (err: unknown) => logger.error({ err, topic, partition, offset }, 'inbox.retry_broke_off'),
-        );
-        pending.add(BigInt(offset), retry);
+        const retry = this.#retry(place, outcome, signal);
+        void pending.add(BigInt(offset), retry).then(() => {
+          if (!signal.aborted) return commit(consumer, topic, partition, pending);
+        });
       } else if (outcome.discard) {
         metrics.count('inbox_discarded_total', 1, { topic });
         logger.warn({ topic, partition, offset, faults: outcome.error.faults }, 'inbox.message_discarded');

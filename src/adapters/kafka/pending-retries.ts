@@ -16,11 +16,13 @@ export class PendingRetries {
     return this.#open.has(offset);
   }
 
-  add(offset: bigint, retry: Promise<void>): void {
-    this.#open.set(
-      offset,
-      retry.finally(() => this.#open.delete(offset)),
-    );
+  /** The retry must not reject. Resolves when it is over and does not hold the offset back any more. */
+  add(offset: bigint, retry: Promise<void>): Promise<void> {
+    const over = retry.then(() => {
+      this.#open.delete(offset);
+    });
+    this.#open.set(offset, over);
+    return over;
   }
 
   /** Everything below this offset was handled, or is here. */
