@@ -8,7 +8,7 @@ const MOST_KEYS = 10_000;
 
 interface Entry {
   readonly principal: Promise<Principal | undefined>;
-  readonly until: number;
+  readonly at: number;
 }
 
 /** Remembers who a token stands for, by its hash. Callers who come at the same time share one look-up. */
@@ -19,10 +19,11 @@ export function cachedCredentials(credentials: Credentials, clock: Clock): Crede
       const now = clock.now();
       const key = hash('sha256', token, 'base64');
       const known = entries.get(key);
-      if (known && now < known.until) return known.principal;
+      // The clock may have gone back: that must not give a revoked key an hour more.
+      if (known && Math.abs(now - known.at) < TTL_MS) return known.principal;
       const principal = credentials.verify(token);
       entries.delete(key);
-      entries.set(key, { principal, until: now + TTL_MS });
+      entries.set(key, { principal, at: now });
       const forget = () => {
         if (entries.get(key)?.principal === principal) entries.delete(key);
       };

@@ -29,13 +29,13 @@ const NOTHING_YET = { events: 0, totalEvents: 0, done: 0, eventsPerSecond: 0, et
 export function projectionControl(options: ProjectionControlOptions): ProjectionControl {
   const { freshness, clock, signal } = options;
   const rebuilds = new Map<string, RebuildState>();
-  let known: { readonly states: Promise<readonly ProjectionFreshness[]>; readonly until: number } | undefined;
+  let known: { readonly states: Promise<readonly ProjectionFreshness[]>; readonly at: number } | undefined;
 
   function recent(): Promise<readonly ProjectionFreshness[]> {
     const now = clock.now();
-    if (known && now < known.until) return known.states;
+    if (known && Math.abs(now - known.at) < BELIEVED_MS) return known.states;
     const states = freshness.freshness();
-    known = { states, until: now + BELIEVED_MS };
+    known = { states, at: now };
     states.catch(() => {
       if (known?.states === states) known = undefined;
     });
