@@ -45,7 +45,7 @@ export class Acknowledger {
     return new Promise((resolve) => {
       if (this.#closed.signal.aborted) return resolve(NOT_DELIVERED);
       const characters = sizeOf(acknowledgement);
-      this.#waiting.push({ acknowledgement, characters, giveUpAt: Date.now() + this.#leaseMs, resolve });
+      this.#waiting.push({ acknowledgement, characters, giveUpAt: performance.now() + this.#leaseMs, resolve });
       this.#schedule();
     });
   }
@@ -109,7 +109,7 @@ export class Acknowledger {
   }
 
   #tryAgain(batch: readonly Waiting[]): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const waiting of batch) {
       if (waiting.giveUpAt > now && !this.#closed.signal.aborted) this.#waiting.push(waiting);
       else waiting.resolve(NOT_DELIVERED);

@@ -118,7 +118,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   }
 
   async #drain(): Promise<void> {
-    const deadline = Date.now() + (this.#options.drainMs ?? 10_000);
+    const deadline = performance.now() + (this.#options.drainMs ?? 10_000);
     this.#stopping.abort(new AttemptAbortedError('draining'));
     this.#wake();
     for (const attempt of this.#waiting.splice(0)) this.#release(attempt);
@@ -128,10 +128,10 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     waited.abort();
     await this.#untilEmpty(deadline);
     for (const attempt of this.#attempts.values()) attempt.abort.abort(new AttemptAbortedError('draining'));
-    await this.#untilEmpty(Date.now() + DELIVERY_MS);
+    await this.#untilEmpty(performance.now() + DELIVERY_MS);
     // A handler that ignores its signal must not keep the process.
     for (const attempt of this.#attempts.values()) this.#release(attempt);
-    await this.#untilEmpty(Date.now() + DELIVERY_MS);
+    await this.#untilEmpty(performance.now() + DELIVERY_MS);
     this.#acknowledger.close();
     this.#attempts.clear();
     this.#drained.abort();
@@ -139,7 +139,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   }
 
   async #untilEmpty(deadline: number): Promise<void> {
-    while (this.#attempts.size > 0 && Date.now() < deadline) await pause(5);
+    while (this.#attempts.size > 0 && performance.now() < deadline) await pause(5);
   }
 
   async #claimLoop(): Promise<void> {
@@ -239,18 +239,18 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   }
 
   async #heartbeatLoop(): Promise<void> {
-    let lastGood = Date.now();
+    let lastGood = performance.now();
     while (!this.#drained.signal.aborted) {
       await pause(this.#leaseMs / 3, this.#drained.signal).catch(() => {});
       if (this.#drained.signal.aborted) return;
       try {
-        const began = Date.now();
+        const began = performance.now();
         await this.#heartbeat();
         lastGood = began;
       } catch (error) {
         this.#options.onProblem?.({ what: 'heartbeat failed', error });
         // Nobody can know the leases are still ours: stop before somebody else starts.
-        if (Date.now() - lastGood > this.#leaseMs) this.#abortAll('lease_lost');
+        if (performance.now() - lastGood > this.#leaseMs) this.#abortAll('lease_lost');
       }
     }
   }
