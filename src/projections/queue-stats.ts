@@ -68,16 +68,17 @@ interface Bucket {
 
 function countEvents(events: readonly DecodedEvent[]): readonly Bucket[] {
   const buckets = new Map<string, Bucket>();
+  /** Neighbours mostly count in the same one. */
+  let bucket: Bucket | undefined;
   for (const entry of events) {
     if (entry.aggregate !== 'job') continue;
     const counted = measured(entry.event);
     if (counted === undefined) continue;
     const { queue, measures } = counted;
     const at = Math.floor(entry.metadata.occurredAt / MINUTE_MS) * MINUTE_MS;
-    const key = `${entry.tenantId}.${at}.${queue}`;
-    let bucket = buckets.get(key);
-    if (!bucket) {
-      bucket = { tenantId: entry.tenantId, at, queue, by: new Map() };
+    if (!(bucket?.tenantId === entry.tenantId && bucket.at === at && bucket.queue === queue)) {
+      const key = `${entry.tenantId}.${at}.${queue}`;
+      bucket = buckets.get(key) ?? { tenantId: entry.tenantId, at, queue, by: new Map() };
       buckets.set(key, bucket);
     }
     for (const measure of measures) bucket.by.set(measure, (bucket.by.get(measure) ?? 0) + 1);
