@@ -61,6 +61,7 @@ async function measure(system: string, scenario: string): Promise<Result> {
   const url = new URL(postgres.url);
   url.pathname = `/${database}`;
   const jobs = jobsOf[scenario] ?? 10_000;
+  await redis.empty?.();
   const before = server.cpuUs();
   const output = await run([system, scenario, String(jobs)], {
     DATABASE_URL: url.href,

@@ -5,12 +5,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded-postgres.ts';
 
 export interface Server {
   readonly url: string;
   /** User and system time spent so far by the server and all its children, in µs. */
   cpuUs(): number;
+  /** Forgets what earlier runs left behind; where there is one database for each run, there is no need. */
+  empty?(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,6 +48,11 @@ export async function startRedis(): Promise<Server> {
   return {
     url: `redis://127.0.0.1:${port}`,
     cpuUs: () => treeCpuUs(child.pid ?? 0),
+    async empty() {
+      const client = new Redis(port, '127.0.0.1');
+      await client.flushall();
+      client.disconnect();
+    },
     async stop() {
       await stopped(child);
       await rm(dir, { recursive: true, force: true });
