@@ -117,4 +117,4 @@ insert into subscriptions (name, rule, from_file, updated_by)
 values ($1, $2, true, 'file')
 on conflict (name) do update
 set tenant_id = null, rule = excluded.rule, from_file = true, updated_at = now(), updated_by = 'file'
-where subscriptions.rule <> excluded.rule or not subscriptions.from_file`;
+where subscriptions.rule::text <> excluded.rule::text or not subscriptions.from_file`;

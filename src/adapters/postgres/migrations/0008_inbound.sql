@@ -3,7 +3,8 @@ create table subscriptions (
   name text primary key,
   -- null: of the whole platform.
   tenant_id text,
-  rule jsonb not null,
+  -- Not jsonb: members of a payload stay in their order.
+  rule json not null,
   -- Kept in a file, which is read at every start: not to be changed otherwise.
   from_file boolean not null default false,
   created_at timestamptz not null default now(),
