@@ -225,6 +225,27 @@ describe('the event log in EventStoreDB, in trouble', () => {
     await others.dispose();
   });
 
+  test('knows the end of the log without being told', async () => {
+    server.saysCaughtUp = false;
+    const log = open();
+    for (const name of ['job-a.1', 'job-b.1', 'queue-a.x', 'job-b.2']) {
+      await log.append([{ stream: name, expectedRevision: NO_STREAM, events: newEvents(2) }]);
+    }
+    const head = await log.head();
+
+    for (const reader of [log, openElsewhere()]) {
+      expect(await reader.readLog(LOG_START, 100, { prefixes: ['job-a.'] })).toMatchObject({
+        events: [{ stream: 'job-a.1' }, { stream: 'job-a.1' }],
+        position: head,
+        caughtUp: true,
+      });
+      expect(await readAll(reader)).toHaveLength(8);
+    }
+    await using seen = collect(log, LOG_START, { prefixes: ['queue-'] });
+    await seen.caughtUp();
+    expect(seen.events).toHaveLength(2);
+  });
+
   test('keeps what else is set for a stream that it truncates, and never truncates less', async () => {
     const log = open();
     await log.append([{ stream: 'job-a.1', expectedRevision: NO_STREAM, events: newEvents(5) }]);

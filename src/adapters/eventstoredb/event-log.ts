@@ -96,7 +96,7 @@ class LogOverEventStoreDb implements EventStoreDbLog {
       connection: subscriptions,
       streamPrefix,
       head: () => reader.head(),
-      onSeen: (position) => reader.raiseHead(position),
+      onSeen: (last) => reader.raiseHead(last),
       logger,
       metrics,
     });
@@ -107,9 +107,11 @@ class LogOverEventStoreDb implements EventStoreDbLog {
       throw new TypeError('an append needs at least one event');
     }
     const outcomes = await this.#coalescer.append(requests);
-    for (const outcome of outcomes) {
-      if (outcome.kind === 'appended') this.#reader.raiseHead(outcome.position);
-    }
+    outcomes.forEach((outcome, index) => {
+      const stream = requests[index]?.stream;
+      if (outcome.kind === 'appended' && stream)
+        this.#reader.raiseHead({ position: outcome.position, stream });
+    });
     return outcomes;
   }
 

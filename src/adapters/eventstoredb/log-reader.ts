@@ -19,12 +19,12 @@ import {
   type StoredEvent,
 } from '../../commands/ports.ts';
 import { type Logger, type Metrics, noLogger, noMetrics } from '../../commands/telemetry.ts';
-import { subscribeToAll } from './all-subscription.ts';
 import type { StoredIds } from './append-writer.ts';
 import { BoundedCalls } from './bounded-calls.ts';
 import type { Connection } from './connection.ts';
 import { decodeEvent } from './event-encoding.ts';
-import { isPassing, isStreamNotFound } from './read-errors.ts';
+import { type LogHead, readLogPage } from './log-page.ts';
+import { isPassing, isStreamNotFound, ReadTimeoutError } from './read-errors.ts';
 
 export interface LogReaderOptions {
   readonly connection: Connection;
@@ -46,6 +46,7 @@ const LAST: Slice = { fromRevision: END, backwards: true, maxCount: 1 };
 const MOST_WAITING_READS = 10_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
+const EMPTY: LogHead = { position: LOG_START, stream: '' };
 const HEAD_PAGES = [8, 256, 4_096];
 
 /** Reads of streams and of the whole log, by one client, repeated while the server is away. */
@@ -55,7 +56,7 @@ export class LogReader {
   readonly #metrics: Metrics;
   readonly #calls: BoundedCalls;
   /** A lower bound of the head. */
-  #head: Position = LOG_START;
+  #head: LogHead = EMPTY;
   /** No event of ours lies between #head and here. */
   #scannedTo: Position = LOG_START;
 
@@ -108,20 +109,22 @@ export class LogReader {
     return last?.isJson ? (last.data as Record<string, unknown>) : {};
   }
 
-  /** The server looks for what matches; the page's position is the head of before it looked, so nothing is passed over. */
+  /** The server looks for what matches, up to the head as it was before. */
   async readLog(after: Position, limit: number, filter: LogFilter = {}): Promise<LogPage> {
-    const head = await this.head();
-    if (after >= head) return { events: [], position: after, caughtUp: true };
-    const page = await this.#persist((client, timeoutMs) =>
-      this.#readPage(client, after, Math.max(limit, 1), filter, timeoutMs),
+    const head = await this.#findHead();
+    if (after >= head.position) return { events: [], position: after, caughtUp: true };
+    const { streamPrefix } = this.#options;
+    return this.#persist((client, timeoutMs) =>
+      readLogPage({ client, streamPrefix, after, head, limit: Math.max(limit, 1), filter, timeoutMs }),
     );
-    const last = page.events.at(-1)?.position;
-    // Events may have come while the server looked.
-    return page.caughtUp && (last === undefined || last < head) ? { ...page, position: head } : page;
   }
 
   /** Events of others may lie after the last of ours. */
   async head(): Promise<Position> {
+    return (await this.#findHead()).position;
+  }
+
+  #findHead(): Promise<LogHead> {
     return this.#persist(async (client, timeoutMs) => {
       let from: Position | typeof END = END;
       let end: Position | undefined;
@@ -136,7 +139,10 @@ export class LogReader {
         end ??= events[0]?.position.commit;
         const ours = events.find(({ streamId }) => streamId.startsWith(this.#options.streamPrefix));
         const last = events.at(-1);
-        if (ours) this.raiseHead(ours.position.commit);
+        if (ours) {
+          const stream = ours.streamId.slice(this.#options.streamPrefix.length);
+          this.raiseHead({ position: ours.position.commit, stream });
+        }
         if (ours || !last || events.length < maxCount || this.#isKnown(last.position.commit)) break;
         from = last.position.commit;
       }
@@ -146,12 +152,12 @@ export class LogReader {
   }
 
   #isKnown(position: Position): boolean {
-    return position <= this.#head || position <= this.#scannedTo;
+    return position <= this.#head.position || position <= this.#scannedTo;
   }
 
   /** Told of events that were written or seen. */
-  raiseHead(position: Position): void {
-    if (position > this.#head) this.#head = position;
+  raiseHead(head: LogHead): void {
+    if (head.position > this.#head.position) this.#head = head;
   }
 
   #readSlice(
@@ -178,38 +184,6 @@ export class LogReader {
     return this.#options.streamPrefix + stream;
   }
 
-  #readPage(
-    client: EventStoreDBClient,
-    after: Position,
-    limit: number,
-    { prefixes = [''], withoutContent = false }: LogFilter,
-    timeoutMs: number,
-  ): Promise<LogPage> {
-    const { streamPrefix } = this.#options;
-    const { promise, resolve, reject } = Promise.withResolvers<LogPage>();
-    const events: StoredEvent[] = [];
-    const subscription = subscribeToAll({
-      client,
-      after,
-      prefixes: prefixes.map((prefix) => streamPrefix + prefix),
-      onEvent({ event }) {
-        const stored = event && decodeEvent(event, streamPrefix, withoutContent);
-        if (!stored) return;
-        events.push(stored);
-        if (events.length < limit) return;
-        subscription.stop();
-        resolve({ events, position: stored.position, caughtUp: false });
-      },
-      onCaughtUp: () => resolve({ events, position: events.at(-1)?.position ?? after, caughtUp: true }),
-      onEnd: (error) => reject(error ?? new Error('the server ended the read')),
-    });
-    const timer = setTimeout(() => reject(new ReadTimeoutError(timeoutMs)), timeoutMs);
-    return promise.finally(() => {
-      clearTimeout(timer);
-      subscription.stop();
-    });
-  }
-
   /** Within bounds, and again while the server is away. */
   #persist<T>(attempt: (client: EventStoreDBClient, timeoutMs: number) => Promise<T>): Promise<T> {
     return this.#calls.run(async () => {
@@ -231,12 +205,6 @@ export class LogReader {
         }
       }
     });
-  }
-}
-
-class ReadTimeoutError extends Error {
-  constructor(timeoutMs: number) {
-    super(`no answer to a read within ${Math.round(timeoutMs)} ms`);
   }
 }
 

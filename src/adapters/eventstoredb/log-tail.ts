@@ -6,6 +6,7 @@ import { WakeUp } from '../event-log/wake-up.ts';
 import { subscribeToAll } from './all-subscription.ts';
 import type { Connection } from './connection.ts';
 import { decodeEvent } from './event-encoding.ts';
+import type { LogHead } from './log-page.ts';
 
 export interface LogTailOptions {
   readonly connection: Connection;
@@ -13,7 +14,7 @@ export interface LogTailOptions {
   /** Where the log ends now. */
   readonly head: () => Promise<Position>;
   /** Told of everything that is handed out. */
-  readonly onSeen: (position: Position) => void;
+  readonly onSeen: (last: LogHead) => void;
   readonly logger?: Logger | undefined;
   readonly metrics?: Metrics | undefined;
 }
@@ -136,7 +137,7 @@ export class LogTail implements LiveTail {
     this.#events = [];
     this.#position = position;
     const last = events.at(-1);
-    if (last) this.#options.onSeen(last.position);
+    if (last) this.#options.onSeen(last);
     for (const buffer of this.#buffers) {
       buffer.push({ position, events, withContent: true });
       if (buffer.overflowed) this.#buffers.delete(buffer);

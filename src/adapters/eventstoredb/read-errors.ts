@@ -22,3 +22,10 @@ export function isStreamNotFound(error: unknown): boolean {
 function typeOf(error: unknown): string | undefined {
   return error instanceof Error && 'type' in error && typeof error.type === 'string' ? error.type : undefined;
 }
+
+/** The server hangs, or is far too slow. */
+export class ReadTimeoutError extends Error {
+  constructor(timeoutMs: number) {
+    super(`no answer to a read within ${Math.round(timeoutMs)} ms`);
+  }
+}

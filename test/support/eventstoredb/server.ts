@@ -29,6 +29,8 @@ const METHODS = ['Read', 'Append', 'Delete', 'Tombstone', 'BatchAppend'];
  */
 export class EventStoreDbServer implements AsyncDisposable {
   readonly streams = new StoredStreams();
+  /** Servers before 23.10 do not. */
+  saysCaughtUp = true;
   #server: grpc.Server | undefined;
   #subscriptions = new Set<ReadCall>();
   #port = 0;
@@ -100,7 +102,9 @@ export class EventStoreDbServer implements AsyncDisposable {
       return;
     }
     this.#subscriptions.add(call);
-    void answerSubscription(call, this.streams).finally(() => this.#subscriptions.delete(call));
+    void answerSubscription(call, this.streams, this.saysCaughtUp).finally(() =>
+      this.#subscriptions.delete(call),
+    );
   }
 
   #end<Answer>(

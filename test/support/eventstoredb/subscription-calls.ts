@@ -10,7 +10,11 @@ type Matches = (event: RecordedEvent) => boolean;
 const DEFAULT_SEARCH_WINDOW = 32;
 
 /** Subscriptions to $all: what is there, the word that it was all, then what comes. */
-export async function answerSubscription(call: ReadCall, streams: StoredStreams): Promise<void> {
+export async function answerSubscription(
+  call: ReadCall,
+  streams: StoredStreams,
+  saysCaughtUp = true,
+): Promise<void> {
   const options = call.request.getOptions();
   if (!options?.hasAll()) {
     call.emit('error', serverError(grpc.status.UNIMPLEMENTED, 'only $all can be subscribed to'));
@@ -20,7 +24,7 @@ export async function answerSubscription(call: ReadCall, streams: StoredStreams)
   const leave = streams.onAppended(() => changed.give());
   for (const event of ['cancelled', 'close', 'error']) call.once(event, () => changed.give());
   try {
-    await follow(call, options, streams, changed);
+    await follow(call, options, streams, { changed, saysCaughtUp });
   } finally {
     leave();
   }
@@ -30,7 +34,7 @@ async function follow(
   call: ReadCall,
   options: ReadReq.Options,
   { all }: StoredStreams,
-  changed: Signal,
+  { changed, saysCaughtUp }: { readonly changed: Signal; readonly saysCaughtUp: boolean },
 ): Promise<void> {
   const matches = matcher(options.getFilter());
   const windowSize = checkpointEvery(options.getFilter());
@@ -53,7 +57,7 @@ async function follow(
       if (call.cancelled || call.destroyed) return;
     } else {
       caughtUp = true;
-      if (!(await send(call, caughtUpAnswer()))) return;
+      if (saysCaughtUp && !(await send(call, caughtUpAnswer()))) return;
     }
   }
 }
