@@ -4,6 +4,7 @@ import { type ConnectionOptions, pause } from './http.ts';
 import { httpTransport } from './http-transport.ts';
 import { outcomeOf, outcomeOfRefusedResult } from './outcome.ts';
 import type { ClaimedJob, WorkerAcknowledgement, WorkerClaim, WorkerTransport } from './transport.ts';
+import { within } from './within.ts';
 
 /** Payload and result of every job type that a program knows: `{ 'email.send': { payload: Email; result: void } }`. */
 export type JobMap = Readonly<Record<string, { readonly payload: unknown; readonly result?: unknown }>>;
@@ -243,14 +244,19 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     while (!this.#drained.signal.aborted) {
       await pause(this.#leaseMs / 3, this.#drained.signal).catch(() => {});
       if (this.#drained.signal.aborted) return;
+      const began = performance.now();
+      // Even after a pause that was much too long, the service gets a moment to say that all is well.
+      const leftMs = Math.max(this.#leaseMs / 10, lastGood + this.#leaseMs - began);
       try {
-        const began = performance.now();
-        await this.#heartbeat();
+        await within(leftMs, this.#heartbeat());
         lastGood = began;
       } catch (error) {
         this.#options.onProblem?.({ what: 'heartbeat failed', error });
+        // Timers may come a moment early.
+        if (performance.now() - lastGood < this.#leaseMs - 1) continue;
         // Nobody can know the leases are still ours: stop before somebody else starts.
-        if (performance.now() - lastGood > this.#leaseMs) this.#abortAll('lease_lost');
+        this.#abortAll('lease_lost');
+        lastGood = performance.now();
       }
     }
   }

@@ -163,6 +163,19 @@ describe('heartbeats', () => {
     expect(reasons).toMatchObject([{ why: 'lease_lost' }]);
   });
 
+  it('abort everything when they go unanswered for as long as a lease', async () => {
+    const transport = new FakeTransport();
+    transport.add(1);
+    const unanswered = Promise.withResolvers<never>();
+    transport.onHeartbeat = () => unanswered.promise;
+    const reasons: unknown[] = [];
+    await using worker = working(transport, (_job, { signal }) => untilAborted(signal, reasons), { leaseMs });
+    await waitUntil('it was told', () => reasons.length > 0);
+    expect(reasons).toMatchObject([{ why: 'lease_lost' }]);
+    unanswered.reject(new Error('too late'));
+    await waitUntil('it has let go', () => worker.running === 0);
+  });
+
   it('make a quiet worker claim no more until it is woken', async () => {
     const transport = new FakeTransport();
     let directive: 'quiet' | 'run' = 'quiet';
