@@ -7,9 +7,9 @@ import { isPassing } from '../../projections/fault.ts';
 import type { DataSchemas } from '../cloudevents/data-schema.ts';
 import type { ForwarderStore } from '../postgres/forwarder-store.ts';
 import { type FeedMapping, type FeedPage, toFeedPage, toUndelivered } from './feed-page.ts';
-import { FeedProducer } from './feed-producer.ts';
 import type { KafkaOptions } from './options.ts';
 import { createPartitionOf } from './partition-of.ts';
+import { ProducerLanes } from './producer-lanes.ts';
 import { ensureTopics } from './topics.ts';
 
 export interface ForwarderOptions {
@@ -30,6 +30,7 @@ export interface ForwarderOptions {
 /** All public events are about jobs. */
 const PREFIXES = ['job-'];
 const PAGE_SIZE = 4_000;
+const LANES = 4;
 /** A position that moved without anything to send is written down this often. */
 const IDLE_WRITE_MS = 500;
 const FAULT_WRITE_MS = 2_000;
@@ -59,7 +60,7 @@ export class Forwarder {
     const restoreTopics = async () => {
       await this.#ensureTopics();
     };
-    const producer = new FeedProducer({ create, trouble, restoreTopics, logger, metrics });
+    const producer = new ProducerLanes({ create, trouble, restoreTopics, logger, metrics }, LANES);
     const mapping = this.#mapping(partitions);
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
@@ -94,7 +95,7 @@ export class Forwarder {
     }
   }
 
-  async #send(producer: FeedProducer, page: FeedPage, signal: AbortSignal) {
+  async #send(producer: ProducerLanes, page: FeedPage, signal: AbortSignal) {
     const { clock, logger, metrics } = this.#options;
     const undelivered = [...page.undelivered];
     if (page.messages.length > 0) {
