@@ -49,7 +49,7 @@ export async function listening(
   const admin = client.admin();
   const producer: Producer = client.producer({ allowAutoTopicCreation: false });
   await Promise.all([admin.connect(), producer.connect()]);
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions }] });
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: partitions }] });
   const kafka: KafkaOptions = {
     connection: { brokers, clientId: 'test' },
     topics: { prefix: '', partitions: 1, replication: 1, retentionMs: 3_600_000, create: true },
