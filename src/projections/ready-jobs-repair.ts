@@ -2,15 +2,17 @@ import type { PoolClient } from 'pg';
 import { LOG_START, type Position } from '../commands/ports.ts';
 
 /**
- * Starts empty tables from the jobs read model: every unfinished job is placed by its stream, one after the other, by
- * the timers task. What happened after the position follows from the log; placements carry revisions, so the two may
- * overlap. Without that read model: from the first event.
+ * Starts empty tables from the read models of jobs and queues: every unfinished job is placed by its stream, one after
+ * the other, by the timers task. What happened after the position of both follows from the log; placements and settings
+ * carry revisions, so the two may overlap. Without these read models: from the first event.
  */
 export async function seedReadyJobs(client: PoolClient, now: number): Promise<Position> {
-  const { rows } = await client.query<{ position: string | null }>(JOBS_POSITION);
+  const { rows } = await client.query<{ position: string | null }>(POSITION);
   const position = BigInt(rows[0]?.position ?? LOG_START);
-  // Read after the position, so it holds at least what happened up to there.
-  if (position > LOG_START) await client.query(PLACE_UNFINISHED, [now]);
+  if (position === LOG_START) return position;
+  // Read after the position, so they hold at least what happened up to there.
+  await client.query(SET_QUEUES);
+  await client.query(PLACE_UNFINISHED, [now]);
   return position;
 }
 
@@ -20,12 +22,26 @@ export async function repairReadyJobs(client: PoolClient, now: number): Promise<
   await client.query(PLACE_PRESENT, [now]);
 }
 
-const JOBS_POSITION = `
-select c.position
+const POSITION = `
+select min(c.position) as position
 from projection_generations as g
 join projection_checkpoints as c using (projection, generation)
-where g.projection = 'jobs'
-  and g.status = 'live'`;
+where g.projection in ('jobs', 'queue-stats')
+  and g.status = 'live'
+having count(*) = 2`;
+
+// The settings themselves survive a crash, but not whatever dispatch had not heard of yet, or had not flushed.
+const SET_QUEUES = `
+insert into queue_settings as s (tenant_id, queue, revision, paused, paused_until, concurrency_limit)
+select tenant_id, queue, revision, paused_since is not null, paused_until, concurrency_limit
+from queue_controls
+on conflict (tenant_id, queue) do update
+set
+  revision = excluded.revision,
+  paused = excluded.paused,
+  paused_until = excluded.paused_until,
+  concurrency_limit = excluded.concurrency_limit
+where s.revision < excluded.revision`;
 
 const PLACE_UNFINISHED = `
 insert into timers (tenant_id, job_id, kind, due_at, revision)

@@ -5,6 +5,7 @@ import { decodeEvent } from '../../src/commands/decode-event.ts';
 import { inTransaction } from '../../src/projections/in-transaction.ts';
 import { jobsProjection } from '../../src/projections/jobs.ts';
 import type { Projection } from '../../src/projections/projection.ts';
+import { queueStatsProjection } from '../../src/projections/queue-stats.ts';
 import { READY_JOBS, readyJobs } from '../../src/projections/ready-jobs.ts';
 import { runProjections } from '../../src/projections/runner.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -75,11 +76,12 @@ it('a crash of Postgres: dispatch starts again from the jobs read model, with de
   const [doomed] = await one.enqueue('acme', [{ deadlineAt, runAt: clock.now() + 300_000 }]);
   let held: Awaited<ReturnType<typeof claimOne>>;
   {
-    await using _projections = project(jobsProjection, readyJobs({ clock }));
+    await using _projections = project(jobsProjection, queueStatsProjection, readyJobs({ clock }));
     const done = await claimOne();
     held = await claimOne();
     await one.acknowledge(CALLER, '*', [{ leaseToken: done.leaseToken, outcome: 'completed' }]);
     await caughtUp('jobs');
+    await caughtUp('queue-stats');
     await caughtUp(READY_JOBS);
   }
   // What a crash does to unlogged tables.
@@ -88,7 +90,7 @@ it('a crash of Postgres: dispatch starts again from the jobs read model, with de
   positions.clear();
   await one.enqueue('acme', [{}]);
 
-  await using _projections = project(jobsProjection, readyJobs({ clock }));
+  await using _projections = project(jobsProjection, queueStatsProjection, readyJobs({ clock }));
   await using _timers = running(one.timers);
   await caughtUp(READY_JOBS);
   const claims = [await claimOne(), await claimOne()];
@@ -126,4 +128,22 @@ it('repair puts back rows that were lost and removes rows that are wrong', async
   await waitUntil('the timers have placed them', async () => (await count('timers')) === 0);
   const { rows } = await database.pool.query('select job_id from ready_jobs');
   expect(rows).toEqual([{ job_id: lost }]);
+});
+
+it('a crash of Postgres before dispatch has heard of a pause and a limit: both hold', async () => {
+  await one.enqueue('acme', [{}, { queue: 'narrow' }, { queue: 'narrow' }]);
+  await one.queueEvent('acme', 'default', { type: 'QueuePaused', data: {} });
+  await one.queueEvent('acme', 'narrow', { type: 'QueueLimitChanged', data: { concurrencyLimit: 1 } });
+  {
+    await using _ahead = project(jobsProjection, queueStatsProjection);
+    await caughtUp('jobs');
+    await caughtUp('queue-stats');
+  }
+  await using _projections = project(jobsProjection, queueStatsProjection, readyJobs({ clock }));
+  await using _timers = running(one.timers);
+  await waitUntil('all are in line', async () => (await count('ready_jobs')) === 3);
+  const claims = await one.claim({ max: 3 });
+  expect(claims.map(({ snapshot }) => snapshot.job.queue)).toEqual(['narrow']);
+  await one.queueEvent('acme', 'default', { type: 'QueueResumed', data: {} });
+  expect((await claimOne()).snapshot.job.queue).toBe('default');
 });
