@@ -9,7 +9,8 @@ import { type Generation, writeTo } from './generations.ts';
 import { type LogSlice, readSlices } from './log-slice.ts';
 import type { Projection } from './projection.ts';
 
-const PAGE_SIZE = 10_000;
+/** Larger pages live through more collections of garbage than they save round trips. */
+const PAGE_SIZE = 3_000;
 
 export interface Replay {
   readonly environment: ProjectionEnvironment;
