@@ -6,12 +6,13 @@ import {
   type EventStoreDbLog,
   type EventStoreDbLogOptions,
 } from '../../src/adapters/eventstoredb/event-log.ts';
-import { type EventLog, LOG_START, NO_STREAM } from '../../src/commands/ports.ts';
+import { LOG_START, NO_STREAM } from '../../src/commands/ports.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
 import { collect, newEvent, newEvents, readAll } from '../conformance/log-events.ts';
 import { countingMetrics } from '../conformance/writers.ts';
 import { FaultyLink } from '../support/eventstoredb/faulty-link.ts';
 import { EventStoreDbServer } from '../support/eventstoredb/server.ts';
+import { startWriters } from '../support/log-writers.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 describe('the event log in EventStoreDB, in trouble', () => {
@@ -259,49 +260,3 @@ describe('the event log in EventStoreDB, in trouble', () => {
     await others.dispose();
   });
 });
-
-interface Load {
-  acknowledged(): number;
-  /** Nothing has been acknowledged since the last look. */
-  stalled(): boolean;
-  /** What was acknowledged, by stream. */
-  end(): Promise<ReadonlyMap<string, readonly string[]>>;
-}
-
-/** Each writes one event after another to a stream of its own, and repeats what was left open. */
-function startWriters(log: EventLog, count: number): Load {
-  const written = new Map<string, string[]>();
-  let acknowledged = 0;
-  let seen = -1;
-  let running = true;
-  const writers = Array.from({ length: count }, async (_, writer) => {
-    const stream = `job-load.${writer}`;
-    const events: string[] = [];
-    written.set(stream, events);
-    while (running) {
-      const data = `{"n":${events.length}}`;
-      const request = {
-        stream,
-        expectedRevision: events.length - 1,
-        events: [newEvent({ data, causationId: `${stream}-${events.length}` })],
-      };
-      const [outcome] = await log.append([request]);
-      if (outcome?.kind !== 'appended') throw new Error(`${stream} met a conflict`);
-      events.push(data);
-      acknowledged += 1;
-    }
-  });
-  return {
-    acknowledged: () => acknowledged,
-    stalled() {
-      const stalled = seen === acknowledged;
-      seen = acknowledged;
-      return stalled;
-    },
-    async end() {
-      running = false;
-      await Promise.all(writers);
-      return written;
-    },
-  };
-}
