@@ -5,7 +5,7 @@ export function serveCommand(): Command {
   const command = new Command('serve')
     .description('Start the service in this process, as npm start does')
     .option('--port <number>', 'port of the HTTP API (PORT)')
-    .option('--roles <list>', 'what this process does: api,projections,timers (ROLES)')
+    .option('--roles <list>', 'what this process does, of api,projections,timers,forwarder,inbox (ROLES)')
     .option('--demo', 'enqueue and work some demo jobs')
     .action(async ({ port, roles, demo }: { port?: string; roles?: string; demo?: boolean }) => {
       const flags = [
