@@ -291,4 +291,3 @@ for (const [name, measure] of Object.entries(parts)) {
   if (wanted.length === 0 || wanted.includes(name)) await measure();
 }
 await log.close();
-process.exit(0);
