@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { asJsonText } from '../../domain/json-text.ts';
 import { isJobId } from '../job-id.ts';
 import { refusalOf } from '../job-limits.ts';
@@ -60,7 +60,7 @@ export const matchesTopic = ({ topic }: Subscription, name: string): boolean => 
 
 /** The job that a subscription creates for a dedupe id of a tenant: always the same one. */
 export function inboundJobId(subscription: string, tenantId: string, dedupeId: string): string {
-  const hex = createHash('sha256').update(`${tenantId} ${subscription} ${dedupeId}`).digest('hex');
+  const hex = hash('sha256', `${tenantId} ${subscription} ${dedupeId}`, 'hex');
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
