@@ -45,7 +45,12 @@ export class Acknowledger {
     return new Promise((resolve) => {
       if (this.#closed.signal.aborted) return resolve(NOT_DELIVERED);
       const characters = sizeOf(acknowledgement);
-      this.#waiting.push({ acknowledgement, characters, giveUpAt: performance.now() + this.#leaseMs, resolve });
+      this.#waiting.push({
+        acknowledgement,
+        characters,
+        giveUpAt: performance.now() + this.#leaseMs,
+        resolve,
+      });
       this.#schedule();
     });
   }
