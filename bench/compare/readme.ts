@@ -1,5 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
+
+/** What else the machine was doing when the measuring began. */
+const [loadBefore = 0] = loadavg();
 
 /** Puts lines between the markers `<!-- name:start -->` and `<!-- name:end -->` of bench/README.md. */
 export async function writeIntoReadme(
@@ -13,6 +16,7 @@ export async function writeIntoReadme(
   const head = text.slice(0, text.indexOf(start) + start.length);
   const tail = text.slice(text.indexOf(end));
   const machine = `${cpus().length} cores, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`;
-  const origin = `Measured with \`${command}\` on ${machine}.`;
+  const others = `Load average before it began: ${loadBefore.toFixed(1)}.`;
+  const origin = `Measured with \`${command}\` on ${machine}. ${others}`;
   await writeFile(file, `${head}\n\n${origin}\n${lines.join('\n')}\n\n${tail}`);
 }
