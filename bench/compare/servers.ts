@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import { promisify } from 'node:util';
 import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded-postgres.ts';
 
 export interface Server {
@@ -49,9 +49,7 @@ export async function startRedis(): Promise<Server> {
     url: `redis://127.0.0.1:${port}`,
     cpuUs: () => treeCpuUs(child.pid ?? 0),
     async empty() {
-      const client = new Redis(port, '127.0.0.1');
-      await client.flushall();
-      client.disconnect();
+      await promisify(execFile)('redis-cli', ['-p', `${port}`, 'flushall']);
     },
     async stop() {
       await stopped(child);
