@@ -7,8 +7,6 @@ import type { Projection } from './projection.ts';
 const CATCH_UP_PAGE = 2_000;
 /** Between two looks at a log that has nothing new but is not at the tail yet either. */
 const RETRY_MS = 20;
-/** Longest wait of events that nobody waits for. */
-const COMPANY_MS = 10;
 
 /** Gives a projection its events: from the shared tail, or read on its own while it is behind that. */
 export class LaneReader {
@@ -28,28 +26,6 @@ export class LaneReader {
 
   /** The next batch after `position`; an empty one when waitMs pass or the signal aborts first. */
   async next(position: Position, limit: number, signal: AbortSignal, waitMs?: number): Promise<Batch> {
-    const batch = await this.#first(position, limit, signal, waitMs);
-    return this.#projection.isUrgent ? this.#inCompany(batch, position, limit, signal) : batch;
-  }
-
-  /** Lets a batch that nobody waits for go with the next one that somebody does: most start or end jobs one by one. */
-  async #inCompany(first: Batch, position: Position, limit: number, signal: AbortSignal): Promise<Batch> {
-    const until = performance.now() + COMPANY_MS;
-    let batch = first;
-    for (;;) {
-      const { events, broken } = batch;
-      const leftMs = until - performance.now();
-      const waits = events.length > 0 && events.length < limit && !broken && leftMs > 0 && !signal.aborted;
-      if (!waits || events.some((event) => this.#projection.isUrgent?.(event))) return batch;
-      if (!this.#tail.read(this, position)) return batch;
-      await this.#changed(signal, leftMs);
-      const slices = this.#tail.read(this, position);
-      if (!slices) return batch;
-      batch = takeBatch(slices, position, limit, this.#concerns);
-    }
-  }
-
-  async #first(position: Position, limit: number, signal: AbortSignal, waitMs?: number): Promise<Batch> {
     while (!signal.aborted) {
       const shared = this.#tail.read(this, position);
       if (shared) this.#stopOwn();

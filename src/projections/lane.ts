@@ -97,7 +97,7 @@ export class Lane {
   }
 
   #lingerMs(): number {
-    if (this.#options.projection.isUrgent || this.#failures > 0) return 0;
+    if (this.#options.projection.urgent || this.#failures > 0) return 0;
     const ms = LINGER_MS + (this.#batch?.events.length ?? 0) / LINGER_EVENTS_PER_MS;
     const sinceMs = performance.now() - this.#writtenAt;
     return Math.max(0, Math.min(ms, LONGEST_LINGER_MS) - sinceMs);

@@ -31,8 +31,8 @@ export interface Projection {
   readonly needsContent: boolean;
   /** Tables that a crash of Postgres may empty; their checkpoint is emptied with them and they fill again from the log. */
   readonly unlogged: boolean;
-  /** For projections that somebody waits for: these events are applied at once, others may wait for company. */
-  isUrgent?(event: DecodedEvent): boolean;
+  /** Workers wait for it: applied at once even where larger batches would cost less. */
+  readonly urgent?: boolean;
   readonly tables: readonly ProjectionTable[];
   apply(events: readonly DecodedEvent[], write: ProjectionWrite): Promise<void>;
   /** Fills empty tables from a better start than the first event; answers the position to go on after. */

@@ -4,7 +4,6 @@ import type { Clock } from '../commands/ports.ts';
 import { RecentStates } from '../commands/recent-states.ts';
 import { unreachable } from '../domain/decider.ts';
 import { jobDecider } from '../domain/job/decider.ts';
-import type { JobEvent } from '../domain/job/events.ts';
 import { JOB_STREAM_PREFIX } from '../domain/job/stream.ts';
 import { QUEUE_STREAM_PREFIX } from '../domain/queue/stream.ts';
 import { partialPlacement } from './partial-placement.ts';
@@ -13,15 +12,6 @@ import type { Projection, ProjectionWrite } from './projection.ts';
 import { repairReadyJobs, seedReadyJobs } from './ready-jobs-repair.ts';
 
 export const READY_JOBS = 'ready-jobs';
-
-/** What makes no job ready: the claim has written its lease itself, and a lease that is over may lie a little longer. */
-const ENDS_OR_STARTS: ReadonlySet<string> = new Set<JobEvent['type']>([
-  'JobStarted',
-  'JobCompleted',
-  'JobCancelled',
-  'JobDeadLettered',
-  'DeadLetterPurged',
-]);
 
 type JobDecoded = Extract<DecodedEvent, { aggregate: 'job' }>;
 type QueueDecoded = Extract<DecodedEvent, { aggregate: 'queue' }>;
@@ -38,7 +28,7 @@ export function readyJobs({ clock }: { readonly clock: Clock }): Projection {
     prefixes: [JOB_STREAM_PREFIX, QUEUE_STREAM_PREFIX],
     needsContent: true,
     unlogged: true,
-    isUrgent: ({ event }) => !ENDS_OR_STARTS.has(event.type),
+    urgent: true,
     tables: [],
     async apply(events, { client }) {
       const now = clock.now();
