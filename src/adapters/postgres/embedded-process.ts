@@ -78,13 +78,14 @@ export async function runTool(
   launch: Launch,
   program: string,
   args: readonly string[],
-  input = '',
+  input?: string,
 ): Promise<{ readonly ok: boolean; readonly output: string }> {
-  const child = spawnAs(launch, program, args, 'pipe');
+  const child = spawnAs(launch, program, args, input === undefined ? 'ignore' : 'pipe');
   const lines: string[] = [];
   relay(child.stderr, (line) => lines.push(line));
   relay(child.stdout, (line) => lines.push(line));
-  child.stdin?.end(input);
+  // A tool that ends without reading leaves a broken pipe: its exit code tells what happened.
+  child.stdin?.on('error', () => undefined).end(input);
   const end = await endOf(child);
   return { ok: child.exitCode === 0, output: lines.join('\n') || end };
 }
