@@ -67,12 +67,13 @@ export class ReleaseError extends Error {
 
 /** Why a handler's signal was aborted. */
 export class AttemptAbortedError extends Error {
-  readonly why: 'cancel_requested' | 'lease_lost' | 'draining';
+  readonly why: 'cancel_requested' | 'lease_lost' | 'timed_out' | 'draining';
   constructor(why: AttemptAbortedError['why']) {
     super(
       {
         cancel_requested: 'the job was cancelled',
         lease_lost: 'the lease was lost',
+        timed_out: 'the attempt took longer than its timeout',
         draining: 'the worker stops',
       }[why],
     );

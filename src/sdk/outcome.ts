@@ -28,6 +28,13 @@ function outcomeOfError(error: unknown, signal: AbortSignal): Outcome {
   if (signal.aborted && signal.reason instanceof AttemptAbortedError) {
     // What a handler throws after it was told to stop is an echo of that, not a failure of the job.
     if (signal.reason.why === 'cancel_requested') return { outcome: 'cancelled' };
+    // Mostly the service has said so already; where it has not, the attempt must count all the same.
+    if (signal.reason.why === 'timed_out')
+      return {
+        outcome: 'failed',
+        error: { type: 'AttemptTimedOut', message: signal.reason.message },
+        fatal: false,
+      };
     return { outcome: 'released', reason: signal.reason.message };
   }
   if (error instanceof ReleaseError)

@@ -2,9 +2,9 @@ import { Acknowledger } from './acknowledger.ts';
 import { AttemptAbortedError } from './errors.ts';
 import { type ConnectionOptions, pause } from './http.ts';
 import { httpTransport } from './http-transport.ts';
+import { keepLeases } from './keep-leases.ts';
 import { outcomeOf, outcomeOfRefusedResult } from './outcome.ts';
 import type { ClaimedJob, WorkerAcknowledgement, WorkerClaim, WorkerTransport } from './transport.ts';
-import { within } from './within.ts';
 
 /** Payload and result of every job type that a program knows: `{ 'email.send': { payload: Email; result: void } }`. */
 export type JobMap = Readonly<Record<string, { readonly payload: unknown; readonly result?: unknown }>>;
@@ -49,12 +49,15 @@ export interface WorkerOptions<Jobs extends JobMap> {
 interface Attempt {
   readonly claim: WorkerClaim;
   readonly abort: AbortController;
+  readonly claimedAt: number;
   started: boolean;
 }
 
 /** Most claims asked for at once. */
 const MAX_CLAIM = 500;
 const LONG_POLL_MS = 20_000;
+/** Timers count in 32 bits. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** How long the last outcomes may take to reach the service when the worker stops. */
 const DELIVERY_MS = 2_000;
 
@@ -89,6 +92,8 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     this.#transport = 'claim' in options.connection ? options.connection : httpTransport(options.connection);
     this.#concurrency = options.concurrency ?? 10;
     if (!(this.#concurrency >= 1)) throw new RangeError('concurrency must be at least 1');
+    if (Object.keys(options.handlers).length === 0)
+      throw new RangeError('handlers must have one type at least');
     this.#capacity = this.#concurrency + (options.prefetch ?? this.#concurrency);
     this.#leaseMs = options.leaseMs ?? 30_000;
     this.workerId = options.workerId ?? `worker-${crypto.randomUUID()}`;
@@ -99,7 +104,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   start(): this {
     if (this.#stopping.signal.aborted) throw new Error('a worker that was stopped does not start again');
     this.#claiming ??= this.#claimLoop();
-    this.#beating ??= this.#heartbeatLoop();
+    this.#beating ??= this.#keepLeases();
     return this;
   }
 
@@ -189,7 +194,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   }
 
   #accept(claim: WorkerClaim): void {
-    const attempt = { claim, abort: new AbortController(), started: false };
+    const attempt = { claim, abort: new AbortController(), claimedAt: performance.now(), started: false };
     this.#attempts.set(claim.leaseToken, attempt);
     if (this.#stopping.signal.aborted) this.#release(attempt);
     else this.#waiting.push(attempt);
@@ -209,11 +214,21 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     const { job, leaseToken } = attempt.claim;
     const { handlers } = this.#options;
     const handler = Object.hasOwn(handlers, job.type) ? handlers[job.type] : undefined;
+    const disarm = this.#armTimeout(attempt);
     const outcome = await outcomeOf(handler as Parameters<typeof outcomeOf>[0], job, attempt.abort.signal);
+    disarm();
     this.#running -= 1;
     this.#runWaiting();
     this.#wake();
     await this.#acknowledge(attempt, { leaseToken, ...outcome } as WorkerAcknowledgement);
+  }
+
+  /** The service counts from the claim on, and ends the attempt then, whatever the handler does. */
+  #armTimeout({ claim: { job, leaseToken }, claimedAt }: Attempt): () => void {
+    if (job.timeoutMs === null) return () => {};
+    const leftMs = Math.min(LONGEST_TIMER_MS, claimedAt + job.timeoutMs - performance.now());
+    const timer = setTimeout(() => this.#abort(leaseToken, 'timed_out'), leftMs);
+    return () => clearTimeout(timer);
   }
 
   #release(attempt: Attempt): void {
@@ -239,45 +254,28 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     }
   }
 
-  async #heartbeatLoop(): Promise<void> {
-    let lastGood = performance.now();
-    while (!this.#drained.signal.aborted) {
-      await pause(this.#leaseMs / 3, this.#drained.signal).catch(() => {});
-      if (this.#drained.signal.aborted) return;
-      const began = performance.now();
-      // Even after a pause that was much too long, the service gets a moment to say that all is well.
-      const leftMs = Math.max(this.#leaseMs / 10, lastGood + this.#leaseMs - began);
-      try {
-        await within(leftMs, this.#heartbeat());
-        lastGood = began;
-      } catch (error) {
-        this.#options.onProblem?.({ what: 'heartbeat failed', error });
-        // Timers may come a moment early.
-        if (performance.now() - lastGood < this.#leaseMs - 1) continue;
-        // Nobody can know the leases are still ours: stop before somebody else starts.
-        this.#abortAll('lease_lost');
-        lastGood = performance.now();
-      }
-    }
-  }
-
-  async #heartbeat(): Promise<void> {
-    const tokens = [...this.#attempts.keys()];
-    for (let from = 0; from === 0 || from < tokens.length; from += MAX_CLAIM) {
-      const leaseTokens = tokens.slice(from, from + MAX_CLAIM);
-      const answer = await this.#transport.heartbeat({
-        workerId: this.workerId,
-        leaseTokens,
-        leaseMs: this.#leaseMs,
-      });
-      for (const lease of answer.leases) {
-        if (lease.status === 'lost') this.#abort(lease.leaseToken, 'lease_lost');
-        if (lease.status === 'cancel_requested') this.#abort(lease.leaseToken, 'cancel_requested');
-      }
-      this.#quiet = answer.directive !== 'run';
-      if (answer.directive === 'terminate') void this.stop();
-    }
-    this.#wake();
+  #keepLeases(): Promise<void> {
+    return keepLeases({
+      transport: this.#transport,
+      workerId: this.workerId,
+      leaseMs: this.#leaseMs,
+      signal: this.#drained.signal,
+      leases: () => [...this.#attempts.keys()],
+      told: (directive, leases) => {
+        for (const { leaseToken, status } of leases) {
+          if (status === 'lost') this.#abort(leaseToken, 'lease_lost');
+          if (status === 'cancel_requested') this.#abort(leaseToken, 'cancel_requested');
+        }
+        this.#quiet = directive !== 'run';
+        if (directive === 'terminate') void this.stop();
+        this.#wake();
+      },
+      failed: (error) => this.#options.onProblem?.({ what: 'heartbeat failed', error }),
+      // Nobody can know the leases are still ours: stop before somebody else starts.
+      silent: () => {
+        for (const leaseToken of [...this.#attempts.keys()]) this.#abort(leaseToken, 'lease_lost');
+      },
+    });
   }
 
   #abort(leaseToken: string, why: AttemptAbortedError['why']): void {
@@ -289,9 +287,5 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     if (index >= 0) this.#waiting.splice(index, 1);
     if (why === 'cancel_requested') void this.#acknowledge(attempt, { leaseToken, outcome: 'cancelled' });
     else this.#attempts.delete(leaseToken);
-  }
-
-  #abortAll(why: AttemptAbortedError['why']): void {
-    for (const token of [...this.#attempts.keys()]) this.#abort(token, why);
   }
 }

@@ -94,6 +94,22 @@ describe('a worker', () => {
   it('refuses to run nothing at once', () => {
     expect(() => working(new FakeTransport(), () => 1, { concurrency: 0 })).toThrow(RangeError);
   });
+
+  it('refuses to work without handlers', () => {
+    expect(() => new JobsWorker({ connection: new FakeTransport(), handlers: {} })).toThrow(/handlers/);
+  });
+
+  it('aborts a handler whose attempt has taken its time, which counts as a failure', async () => {
+    const transport = new FakeTransport();
+    transport.add(1, undefined, 'work', 5);
+    const reasons: unknown[] = [];
+    await using _ = working(transport, (_job, { signal }) => untilAborted(signal, reasons));
+    expect((await ended(transport, 1)).get('lease-1')).toMatchObject({
+      outcome: 'failed',
+      error: { type: 'AttemptTimedOut' },
+    });
+    expect(reasons).toMatchObject([{ why: 'timed_out' }]);
+  });
 });
 
 describe('heartbeats', () => {
@@ -266,6 +282,6 @@ describe('stopping', () => {
   it('is done at once when there is nothing to do, also before the start', async () => {
     const idle = working(new FakeTransport(), () => 1);
     await Promise.all([idle.stop(), idle.stop()]);
-    await new JobsWorker({ connection: new FakeTransport(), handlers: {} }).stop();
+    await new JobsWorker({ connection: new FakeTransport(), handlers: { work: () => 1 } }).stop();
   });
 });

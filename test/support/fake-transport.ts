@@ -31,6 +31,7 @@ export class FakeTransport implements WorkerTransport {
     count: number,
     payload: (index: number) => unknown = (index) => index,
     type = 'work',
+    timeoutMs: number | null = null,
   ): readonly string[] {
     const tokens = Array.from({ length: count }, (_, index) => {
       this.#made += 1;
@@ -45,7 +46,7 @@ export class FakeTransport implements WorkerTransport {
       };
       this.#ready.push({
         leaseToken,
-        job: { ...job, maxAttempts: 3, tags: [], payload: payload(index), timeoutMs: null },
+        job: { ...job, maxAttempts: 3, tags: [], payload: payload(index), timeoutMs },
       });
       return leaseToken;
     });
