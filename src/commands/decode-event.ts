@@ -1,9 +1,11 @@
 import { parseJobStream } from '../domain/job/stream.ts';
 import { parseQueueStream } from '../domain/queue/stream.ts';
+import { parseQuotaStream } from '../domain/tenant-quota/stream.ts';
 import type { DecodedEvent } from './decoded-event.ts';
 import { jobCodec } from './job-codec.ts';
 import type { StoredEvent } from './ports.ts';
 import { queueCodec } from './queue-codec.ts';
+import { tenantQuotaCodec } from './tenant-quota-codec.ts';
 
 /**
  * What a log entry means; undefined for streams of other aggregates and for events newer than this software. Throws
@@ -24,6 +26,12 @@ export function decodeEvent(stored: StoredEvent): DecodedEvent | undefined {
     if (!event) return undefined;
     const { tenantId, queue } = lane;
     return { aggregate: 'queue', tenantId, queue, event, stream, revision, position, recordedAt, metadata };
+  }
+  const tenantId = parseQuotaStream(stream);
+  if (tenantId) {
+    const event = tenantQuotaCodec.decode(stored);
+    if (!event) return undefined;
+    return { aggregate: 'tenant_quota', tenantId, event, stream, revision, position, recordedAt, metadata };
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import type { JobEvent } from '../domain/job/events.ts';
 import type { EventMetadata } from '../domain/metadata.ts';
 import type { QueueEvent } from '../domain/queue/events.ts';
+import type { TenantQuotaEvent } from '../domain/tenant-quota/events.ts';
 import type { Position } from './ports.ts';
 
 interface Recorded {
@@ -15,4 +16,5 @@ interface Recorded {
 /** A log entry whose stream and event are understood. Readers that left the content out see empty payloads. */
 export type DecodedEvent =
   | (Recorded & { readonly aggregate: 'job'; readonly jobId: string; readonly event: JobEvent })
-  | (Recorded & { readonly aggregate: 'queue'; readonly queue: string; readonly event: QueueEvent });
+  | (Recorded & { readonly aggregate: 'queue'; readonly queue: string; readonly event: QueueEvent })
+  | (Recorded & { readonly aggregate: 'tenant_quota'; readonly event: TenantQuotaEvent });

@@ -3,6 +3,8 @@ import type { JobError } from '../domain/job/events.ts';
 import type { RetryPolicy } from '../domain/job/retry-policy.ts';
 import type { ExistingJob, JobStatus } from '../domain/job/state.ts';
 import type { JsonText } from '../domain/json-text.ts';
+import type { LimitName, QuotaTerms } from '../domain/tenant-quota/limits.ts';
+import type { Suspension, TenantQuota } from '../domain/tenant-quota/state.ts';
 import type { CallContext } from './call-context.ts';
 import type { Position } from './ports.ts';
 
@@ -14,13 +16,36 @@ export interface JobSnapshot {
   readonly job: ExistingJob;
 }
 
-export type Refused = { readonly kind: 'refused'; readonly reason: JobRejection | RequestRejection };
+export type Refused = {
+  readonly kind: 'refused';
+  readonly reason: JobRejection | RequestRejection;
+  /** With quota_exceeded. */
+  readonly quota?: QuotaRefusal | undefined;
+  /** With tenant_suspended. */
+  readonly suspension?: Pick<Suspension, 'reason' | 'until'> | undefined;
+};
+
+/** Which limit of its tenant a job is above. */
+export interface QuotaRefusal {
+  readonly limit: LimitName;
+  readonly value: number;
+  /** Of the limit, when the job was refused; for payloadBytes the bytes of this payload. */
+  readonly used: number;
+  /** When the limit counts from 0 again, milliseconds since 1970; absent: not by time alone. */
+  readonly resetAt?: number | undefined;
+  /** When asking again makes sense; absent: not by itself. */
+  readonly retryAfterMs?: number | undefined;
+}
 
 /** Refusals that come from the request rather than from the job. */
 export type RequestRejection =
   | 'revision_mismatch'
   | 'run_at_out_of_range'
   | 'payload_too_large'
+  /** A limit of the tenant: `quota` says which. */
+  | 'quota_exceeded'
+  /** The tenant may not enqueue: `suspension` says why. */
+  | 'tenant_suspended'
   /** Nothing is wrong with this one, but with another of an atomic batch. */
   | 'batch_refused';
 
@@ -126,6 +151,17 @@ export interface OnRevision {
   readonly expectedRevision?: number | undefined;
 }
 
+/** A tenant's quota after a command (or as it was already: then `position` is absent). */
+export type QuotaChanged = {
+  readonly kind: 'changed';
+  readonly quota: TenantQuota | undefined;
+  readonly revision: number;
+  readonly position?: Position | undefined;
+};
+
+/** Only `revision_mismatch`. */
+export type QuotaRefused = { readonly kind: 'refused'; readonly reason: 'revision_mismatch' };
+
 /** Everything that can be asked of the service that changes something. One file each in this folder. */
 export interface UseCases {
   /**
@@ -205,4 +241,32 @@ export interface UseCases {
     tenants: readonly string[] | '*',
     acknowledgements: readonly Acknowledgement[],
   ): Promise<readonly AcknowledgementResult[]>;
+  /** What the tenant is held to from now on; jobs that exist stay. Throws InvalidTermsError. */
+  setTerms(
+    context: CallContext,
+    terms: QuotaTerms,
+    request: { readonly reason?: string | undefined } & OnRevision,
+  ): Promise<QuotaChanged | QuotaRefused>;
+  /** Gives the tenant its day back: nothing is used of jobsPerDay. */
+  resetQuota(
+    context: CallContext,
+    request: { readonly reason?: string | undefined } & OnRevision,
+  ): Promise<QuotaChanged | QuotaRefused>;
+  suspendTenant(
+    context: CallContext,
+    request: {
+      /** claims: no attempt starts; all: nothing is enqueued either. */
+      readonly mode: 'claims' | 'all';
+      readonly reason: string;
+      readonly until?: number | undefined;
+    } & OnRevision,
+  ): Promise<QuotaChanged | QuotaRefused>;
+  resumeTenant(
+    context: CallContext,
+    request: { readonly reason?: string | undefined } & OnRevision,
+  ): Promise<QuotaChanged | QuotaRefused>;
+  /** As it stands in the log. No quota and revision -1: nobody ever set terms for the tenant or suspended it. */
+  readQuota(
+    tenantId: string,
+  ): Promise<{ readonly quota: TenantQuota | undefined; readonly revision: number }>;
 }

@@ -200,6 +200,17 @@ export const PROBLEMS = {
     title: 'Time out of range',
     meaning: 'runAt or deadlineAt is too far ahead, or the deadline is not after the start.',
   },
+  'tenant-suspended': {
+    status: 409,
+    title: 'Tenant suspended',
+    meaning:
+      'The tenant is suspended and may not enqueue. Nothing was enqueued; come back once it is resumed.',
+  },
+  'quota-exceeded': {
+    status: 429,
+    title: 'Quota exceeded',
+    meaning: 'The tenant has reached one of its limits. Jobs that were refused were not enqueued.',
+  },
   'too-many-requests': {
     status: 429,
     title: 'Too many at once',

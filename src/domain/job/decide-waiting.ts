@@ -84,6 +84,7 @@ function retriedByPerson(command: JobCommandOf<'RetryJob'>, job: ExistingJob): J
       reason,
       spentAttempts,
       payload,
+      ...(job.status === 'cancelled' && { revives: true }),
     },
   };
 }

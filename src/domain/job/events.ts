@@ -30,6 +30,8 @@ export interface JobEnqueued {
     readonly deadlineAt?: number | undefined;
     readonly dedupeKey?: string | undefined;
     readonly tags: readonly string[];
+    /** The reservation that its slot comes from, where the tenant's quota demands one. Never published. */
+    readonly reservationId?: string | undefined;
   };
 }
 
@@ -75,6 +77,8 @@ export interface JobRetried {
     readonly spentAttempts: number;
     /** A new payload given with the retry. */
     readonly payload?: JsonText | undefined;
+    /** The job was cancelled: it is unfinished again. */
+    readonly revives?: true | undefined;
   };
 }
 
