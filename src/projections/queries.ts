@@ -1,4 +1,5 @@
 import type { JobStatus } from '../domain/job/state.ts';
+import type { QuotaQueries } from './quota-queries.ts';
 
 /** A page of a list, newest first unless said otherwise. Cursors are opaque texts. */
 export interface Page<Row> {
@@ -142,7 +143,7 @@ export class InvalidCursorError extends Error {
 }
 
 /** What can be asked of the read models. Every query is bound to one tenant, has a limit and a statement timeout. */
-export interface Queries {
+export interface Queries extends QuotaQueries {
   listJobs(tenantId: string, filter: JobFilter, page: PageRequest): Promise<Page<JobRow>>;
   listAttempts(tenantId: string, jobId: string): Promise<readonly AttemptRow[]>;
   listDeadLetters(

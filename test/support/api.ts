@@ -195,4 +195,8 @@ const NO_ROWS: Queries = {
   listQueues: async () => [],
   getQueue: async () => undefined,
   timeseries: async () => [],
+  usageOf: async () => undefined,
+  listTenants: async () => EMPTY,
+  quotaHistory: async () => EMPTY,
+  balanceAt: async () => undefined,
 };

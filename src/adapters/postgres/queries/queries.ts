@@ -3,6 +3,8 @@ import { getDeadLetter, groupDeadLetters, listDeadLetters } from './dead-letters
 import { listAttempts } from './list-attempts.ts';
 import { listJobs } from './list-jobs.ts';
 import { getQueue, listQueues } from './queues.ts';
+import { listTenants, usageOf } from './quota.ts';
+import { balanceAt, quotaHistory } from './quota-history.ts';
 import type { QueryContext } from './read.ts';
 import { timeseries } from './timeseries.ts';
 
@@ -16,6 +18,10 @@ export function createQueries(context: QueryContext): Queries {
     groupDeadLetters: (tenantId, filter, limit) => groupDeadLetters(context, tenantId, filter, limit),
     listQueues: (tenantId) => listQueues(context, tenantId),
     getQueue: (tenantId, queue) => getQueue(context, tenantId, queue),
+    usageOf: (tenantId) => usageOf(context, tenantId),
+    listTenants: (filter, page) => listTenants(context, filter, page),
+    quotaHistory: (tenantId, range) => quotaHistory(context, tenantId, range),
+    balanceAt: (tenantId, at) => balanceAt(context, tenantId, at),
     timeseries: (tenantId, range) => timeseries(context, tenantId, range),
   };
 }
