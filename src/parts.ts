@@ -6,6 +6,9 @@ import type { OperationStore } from './adapters/http/operation-store.ts';
 import { createForwarder } from './adapters/kafka/create-forwarder.ts';
 import type { Forwarder } from './adapters/kafka/forwarder.ts';
 import type { KafkaOptions } from './adapters/kafka/options.ts';
+import { createPublishing } from './adapters/kafka/publishing.ts';
+import type { RepublicationStore } from './adapters/kafka/republication.ts';
+import { Republisher } from './adapters/kafka/republisher.ts';
 import { createForwarderStatus, type ForwarderStatus } from './adapters/postgres/forwarder-status.ts';
 import { createForwarderStore } from './adapters/postgres/forwarder-store.ts';
 import { createLead } from './adapters/postgres/leadership.ts';
@@ -13,6 +16,7 @@ import { createOperationStore } from './adapters/postgres/operations.ts';
 import { createPool, type PoolSettings } from './adapters/postgres/pool.ts';
 import { createQueries } from './adapters/postgres/queries/queries.ts';
 import { postgresReadyQueue } from './adapters/postgres/ready-queue.ts';
+import { createRepublicationStore } from './adapters/postgres/republications.ts';
 import { createStageJobs, createStagingArea, type StageJobs } from './adapters/postgres/staged-jobs.ts';
 import { createStagedJobsRelay, type StagedJobsRelay } from './adapters/postgres/staged-jobs-relay.ts';
 import { systemClock, systemIds } from './adapters/system.ts';
@@ -31,11 +35,16 @@ import { createPauseQueue } from './commands/pause-queue.ts';
 import type { Clock, Ids } from './commands/ports.ts';
 import { createPurgeDeadLetter } from './commands/purge-dead-letter.ts';
 import { createReadJob, type ReadJob } from './commands/read-job.ts';
+import { createReadQuota } from './commands/read-quota.ts';
 import type { ReadyQueue } from './commands/ready-queue.ts';
 import { RecentStates } from './commands/recent-states.ts';
 import { createReplayDeadLetter } from './commands/replay-dead-letter.ts';
+import { createResetQuota } from './commands/reset-quota.ts';
 import { createResumeQueue } from './commands/resume-queue.ts';
+import { createResumeTenant } from './commands/resume-tenant.ts';
 import { createRetryJob } from './commands/retry-job.ts';
+import { createSetTerms } from './commands/set-terms.ts';
+import { createSuspendTenant } from './commands/suspend-tenant.ts';
 import { type Logger, type Metrics, noLogger, noMetrics } from './commands/telemetry.ts';
 import type { UseCases } from './commands/use-cases.ts';
 import { WorkerWatch } from './commands/worker-watch.ts';
@@ -93,6 +102,8 @@ export interface Parts {
   readonly freshness: Freshness;
   readonly forwarder: Forwarder | undefined;
   readonly forwarderStatus: ForwarderStatus;
+  readonly republisher: Republisher;
+  readonly republicationStore: RepublicationStore;
   readonly inbound: Inbound;
   close(): Promise<void>;
 }
@@ -151,6 +162,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     logger,
     metrics,
   });
+  const republicationStore = createRepublicationStore(projectionPool);
   return {
     pool,
     log,
@@ -193,6 +205,14 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
       metrics,
     }),
     forwarderStatus: createForwarderStatus({ pool: projectionPool, log, clock, metrics }),
+    republisher: new Republisher({
+      ...projectionEnvironment,
+      ids,
+      store: republicationStore,
+      publishing:
+        options.kafka && createPublishing({ kafka: options.kafka, dataSchemas: schemas, logger, metrics }),
+    }),
+    republicationStore,
     async close() {
       await log.close();
       await Promise.all([pool, projectionPool, leaderPool].map((open) => open.end()));
@@ -222,5 +242,10 @@ function createUseCases(
     claimJobs: createClaimJobs({ ...dispatch, dispatcher, workers }),
     heartbeat: createHeartbeat({ ...dispatch, workers }),
     acknowledge: createAcknowledge(dispatch),
+    setTerms: createSetTerms(change),
+    resetQuota: createResetQuota(change),
+    suspendTenant: createSuspendTenant(change),
+    resumeTenant: createResumeTenant(change),
+    readQuota: createReadQuota(change),
   };
 }

@@ -76,7 +76,17 @@ const WAYS: Readonly<
       },
     }),
   },
+  'nobody-forwards': {
+    request: [
+      'POST',
+      '/v1/forwarder/republications',
+      { afterPosition: '0' },
+      { authorization: 'Bearer platform' },
+    ],
+  },
   'nothing-to-roll-back': { request: ['POST', '/v1/projections/jobs/rollback'], parts: projections({}) },
+  'quota-exceeded': refused('quota_exceeded'),
+  'tenant-suspended': refused('tenant_suspended'),
   contended: { request: enqueue, parts: failing(new ContendedError('job-a.1')) },
   'job-exists': refused('job_exists'),
   'job-finished': refused('job_finished'),

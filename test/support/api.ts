@@ -15,10 +15,15 @@ import { createLimitQueue } from '../../src/commands/limit-queue.ts';
 import { createPauseQueue } from '../../src/commands/pause-queue.ts';
 import { createPurgeDeadLetter } from '../../src/commands/purge-dead-letter.ts';
 import { createReadJob } from '../../src/commands/read-job.ts';
+import { createReadQuota } from '../../src/commands/read-quota.ts';
 import { RecentStates } from '../../src/commands/recent-states.ts';
 import { createReplayDeadLetter } from '../../src/commands/replay-dead-letter.ts';
+import { createResetQuota } from '../../src/commands/reset-quota.ts';
 import { createResumeQueue } from '../../src/commands/resume-queue.ts';
+import { createResumeTenant } from '../../src/commands/resume-tenant.ts';
 import { createRetryJob } from '../../src/commands/retry-job.ts';
+import { createSetTerms } from '../../src/commands/set-terms.ts';
+import { createSuspendTenant } from '../../src/commands/suspend-tenant.ts';
 import { noLogger, noMetrics } from '../../src/commands/telemetry.ts';
 import type { Claim, UseCases } from '../../src/commands/use-cases.ts';
 import { jobStream } from '../../src/domain/job/stream.ts';
@@ -72,6 +77,11 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
     resumeQueue: createResumeQueue(deps),
     limitQueue: createLimitQueue(deps),
     acknowledge: createAcknowledge({ ...deps, handler, running }),
+    setTerms: createSetTerms(deps),
+    resetQuota: createResetQuota(deps),
+    suspendTenant: createSuspendTenant(deps),
+    resumeTenant: createResumeTenant(deps),
+    readQuota: createReadQuota(deps),
     claimJobs: async () => [],
     heartbeat: async () => ({ directive: 'run', leases: [] }),
     ...given.useCases,
@@ -92,6 +102,8 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
       freshness: async () => undefined,
     },
     forwarderStatus: { read: async () => Promise.reject(new Error('the test gives no forwarder')) },
+    republisher: { start: async () => Promise.reject(new Error('the test gives no republisher')) },
+    republicationStore: { get: async () => undefined, list: async () => [], abort: async () => undefined },
     inbound: {
       handle: async () => Promise.reject(new Error('the test gives no inbox')),
       subscriptions: {

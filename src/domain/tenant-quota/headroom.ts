@@ -1,0 +1,42 @@
+import { startOfDay } from './day.ts';
+import type { LimitName } from './limits.ts';
+import type { TenantQuota } from './state.ts';
+
+/** How many more jobs a tenant may have. */
+export interface Headroom {
+  /** Jobs that count for today. */
+  readonly today: number;
+  /** Jobs beyond those that are accepted for tomorrow. */
+  readonly ahead: number;
+}
+
+const freeOf = (limit: number | null, used: number): number =>
+  limit === null ? Number.POSITIVE_INFINITY : Math.max(0, limit - used);
+
+/** Limits may have been lowered, and jobs come without reservation: what is used can be above them. */
+export function headroomOf({ terms, unfinished, usedToday, usedAhead }: TenantQuota): Headroom {
+  const { limits, onExceed } = terms;
+  const slots = freeOf(limits.unfinishedJobs, unfinished);
+  const today = Math.min(slots, freeOf(limits.jobsPerDay, usedToday));
+  if (onExceed === 'reject' || today === slots) return { today, ahead: 0 };
+  return { today, ahead: Math.min(slots - today, freeOf(limits.jobsPerDay, usedAhead)) };
+}
+
+export interface ReachedLimit {
+  readonly limit: LimitName;
+  readonly value: number;
+  readonly used: number;
+  /** When it counts from 0 again, milliseconds since 1970; absent: as jobs finish. */
+  readonly resetAt?: number | undefined;
+}
+
+/** The limit that leaves no room for a job more; undefined when there is room, or would be on the day it is asked. */
+export function reachedLimit(quota: TenantQuota): ReachedLimit | undefined {
+  const { terms, unfinished, day, usedToday, usedAhead } = quota;
+  const { unfinishedJobs, jobsPerDay } = terms.limits;
+  if (unfinishedJobs !== null && unfinished >= unfinishedJobs)
+    return { limit: 'unfinishedJobs', value: unfinishedJobs, used: unfinished };
+  if (jobsPerDay === null || usedToday < jobsPerDay) return undefined;
+  if (terms.onExceed === 'delay' && usedAhead < jobsPerDay) return undefined;
+  return { limit: 'jobsPerDay', value: jobsPerDay, used: usedToday, resetAt: startOfDay(day + 1) };
+}
