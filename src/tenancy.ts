@@ -1,0 +1,73 @@
+import type pg from 'pg';
+import { createPlanStore } from './adapters/postgres/plans.ts';
+import { pause } from './commands/pause.ts';
+import { type ApplyPlansDeps, createApplyPlans } from './commands/plans/apply-plans.ts';
+import { type AssignTerms, createAssignTerms } from './commands/plans/assign-terms.ts';
+import { createEnsureTerms, type EnsureTerms } from './commands/plans/default-terms.ts';
+import type { PlanStore } from './commands/plans/plan-store.ts';
+import type { Clock, Ids } from './commands/ports.ts';
+import type { Logger, Metrics } from './commands/telemetry.ts';
+import type { UseCases } from './commands/use-cases.ts';
+import { type PlanSettings, readPlans } from './plan-settings.ts';
+import type { QuotaQueries } from './projections/quota-queries.ts';
+
+/** Plans, and which tenant is held to what. */
+export interface Tenancy {
+  readonly plans: PlanStore;
+  readonly defaultPlan: string | undefined;
+  readonly assign: AssignTerms;
+  readonly ensureTerms: EnsureTerms;
+  /** Use cases that give a new tenant the default plan before its first job. */
+  readonly useCases: UseCases;
+  /** For one leader at a time. */
+  readonly applyPlans: (signal: AbortSignal) => Promise<void>;
+  /** Writes the plans of the file down. */
+  readonly keepFile: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface TenancyOptions {
+  readonly pool: pg.Pool;
+  readonly settings: PlanSettings;
+  readonly useCases: UseCases;
+  readonly queries: Pick<QuotaQueries, 'listTenants'>;
+  readonly caughtUp: ApplyPlansDeps['caughtUp'];
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Throws StartupError when the file with plans can't be used. */
+export function createTenancy(options: TenancyOptions): Tenancy {
+  const { pool, settings, useCases, queries, clock } = options;
+  const { plansFile, defaultPlan } = settings;
+  const fromFile = plansFile === undefined ? undefined : readPlans(plansFile);
+  const plans = createPlanStore(pool, clock);
+  const ensureTerms = createEnsureTerms({ ...options, plans, defaultPlan });
+  const applyPlans = createApplyPlans({
+    ...options,
+    plans,
+    tenantsOn: (plan, page) => queries.listTenants({ plan }, page),
+  });
+  return {
+    plans,
+    defaultPlan,
+    assign: createAssignTerms({ plans, useCases, defaultPlan }),
+    ensureTerms,
+    useCases:
+      defaultPlan === undefined
+        ? useCases
+        : {
+            ...useCases,
+            async enqueueJobs(context, ...rest) {
+              await ensureTerms(context.tenantId, context.correlationId);
+              return useCases.enqueueJobs(context, ...rest);
+            },
+          },
+    applyPlans,
+    async keepFile(signal) {
+      if (fromFile) await plans.replaceFromFile(fromFile);
+      while (!signal.aborted) await pause(60_000, signal);
+    },
+  };
+}
