@@ -71,7 +71,12 @@ function timerTasks({
   ];
 }
 
-function forwarderTasks({ forwarder, forwarderStatus, projectionEnvironment }: Parts): BackgroundTask[] {
+function forwarderTasks({
+  forwarder,
+  forwarderStatus,
+  projectionEnvironment,
+  republisher,
+}: Parts): BackgroundTask[] {
   if (!forwarder) return [];
   return [
     {
@@ -84,6 +89,7 @@ function forwarderTasks({ forwarder, forwarderStatus, projectionEnvironment }: P
         }),
     },
     { name: 'forwarder_status', task: (signal) => forwarderStatus.report(signal) },
+    { name: 'republications', task: (signal) => republisher.run(signal) },
   ];
 }
 

@@ -74,6 +74,7 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   forwarder_undelivered: gauge('Events that were left out because Kafka will not take them.'),
   forwarder_events: counter('Events that Kafka has acknowledged.'),
   forwarder_dead_letters: counter('Events left out by this process.'),
+  forwarder_republished: counter('Events sent once more because somebody wanted so.'),
   forwarder_failures: counter('Sends that failed and were repeated.', 'problem'),
   forwarder_batch: histogram('Time until Kafka has acknowledged a page of the log.'),
   forwarder_delivered: histogram('Time from an event being recorded until Kafka has acknowledged it.'),

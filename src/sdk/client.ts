@@ -37,6 +37,7 @@ import { type Call, type ConnectionOptions, request } from './http.ts';
 import { type InboundClient, inboundClient } from './inbound.ts';
 import { type OperationsClient, operationsClient } from './operations.ts';
 import { type ProjectionsClient, projectionsClient } from './projections.ts';
+import { type RepublicationsClient, republicationsClient } from './republications.ts';
 import type { JobMap } from './worker.ts';
 
 type EnqueueOptions = Omit<EnqueueJobRequest, 'type' | 'payload'> & {
@@ -61,12 +62,14 @@ export class JobsClient<Jobs extends JobMap = JobMap> {
   readonly inbound: InboundClient;
   readonly operations: OperationsClient;
   readonly projections: ProjectionsClient;
+  readonly republications: RepublicationsClient;
 
   constructor(connection: ConnectionOptions) {
     this.#connection = connection;
     this.inbound = inboundClient(connection);
     this.operations = operationsClient(connection);
     this.projections = projectionsClient(connection);
+    this.republications = republicationsClient(connection);
   }
 
   /** Durable when it resolves. `deduplicated`: an unfinished job with the same dedupeKey answered. */

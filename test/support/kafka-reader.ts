@@ -4,7 +4,7 @@ import { FEED_TOPICS } from '../../src/adapters/kafka/topics.ts';
 import { waitUntil } from './wait-until.ts';
 
 export interface ReadMessage {
-  /** Without the prefix. */
+  /** Without prefix and suffix. */
   readonly topic: string;
   readonly partition: number;
   readonly key: string;
@@ -21,8 +21,15 @@ export interface KafkaReader extends AsyncDisposable {
   distinct(count: number, timeoutMs?: number): Promise<readonly ReadMessage[]>;
 }
 
-/** Reads the feed's topics from their beginning, as any other service would: a plain kafkajs consumer. */
-export async function readFeed(brokers: readonly string[], prefix: string): Promise<KafkaReader> {
+/**
+ * Reads the feed's topics, or those with a suffix, from their beginning, as any other service would: a plain kafkajs
+ * consumer.
+ */
+export async function readFeed(
+  brokers: readonly string[],
+  prefix: string,
+  suffix = '',
+): Promise<KafkaReader> {
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const consumer = kafka.consumer({
     groupId: randomUUID(),
@@ -33,7 +40,10 @@ export async function readFeed(brokers: readonly string[], prefix: string): Prom
   const messages: ReadMessage[] = [];
   const ids = new Set<string>();
   await consumer.connect();
-  await consumer.subscribe({ topics: FEED_TOPICS.map((topic) => `${prefix}${topic}`), fromBeginning: true });
+  await consumer.subscribe({
+    topics: FEED_TOPICS.map((topic) => `${prefix}${topic}${suffix}`),
+    fromBeginning: true,
+  });
   await consumer.run({
     autoCommit: false,
     partitionsConsumedConcurrently: 4,
@@ -44,7 +54,7 @@ export async function readFeed(brokers: readonly string[], prefix: string): Prom
         const id = texts.ce_id ?? (JSON.parse(text) as { id: string }).id;
         ids.add(id);
         messages.push({
-          topic: batch.topic.slice(prefix.length),
+          topic: batch.topic.slice(prefix.length, batch.topic.length - suffix.length),
           partition: batch.partition,
           key: key?.toString() ?? '',
           value: text,

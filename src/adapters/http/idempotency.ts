@@ -68,10 +68,12 @@ function keyOf(request: FastifyRequest): string | undefined {
 }
 
 /** Keys belong to a tenant; those of requests that are about the whole service, to all tenants together. */
-const scopeOf = (request: FastifyRequest): string =>
-  request.routeOptions.config.permission === 'administer' && isOfManyTenants(request)
-    ? '*'
-    : tenantOf(request);
+function scopeOf(request: FastifyRequest): string {
+  const { permission } = request.routeOptions.config;
+  const isOfAll =
+    permission === 'administer_platform' || (permission === 'administer' && isOfManyTenants(request));
+  return isOfAll ? '*' : tenantOf(request);
+}
 
 const fingerprintOf = (request: FastifyRequest): string =>
   createHash('sha256')

@@ -3,7 +3,7 @@ import type { ContentMode } from './options.ts';
 
 /** A public event as a Kafka message. */
 export interface FeedMessage {
-  /** With the prefix. */
+  /** With prefix and suffix. */
   readonly topic: string;
   readonly key: string;
   readonly value: string;
@@ -12,9 +12,19 @@ export interface FeedMessage {
 
 const STRUCTURED = { 'content-type': 'application/cloudevents+json' } as const;
 
+/** What is put around an event's type to name its topic. */
+export interface TopicName {
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
 /** As CloudEvents' binding to Kafka has it. The key keeps a tenant's events in order. */
-export function toFeedMessage(event: OutgoingEvent, prefix: string, mode: ContentMode): FeedMessage {
-  const place = { topic: `${prefix}${event.type}`, key: event.tenantId };
+export function toFeedMessage(
+  event: OutgoingEvent,
+  { prefix, suffix }: TopicName,
+  mode: ContentMode,
+): FeedMessage {
+  const place = { topic: `${prefix}${event.type}${suffix}`, key: event.tenantId };
   if (mode === 'structured') return { ...place, value: event.json, headers: STRUCTURED };
   const { datacontenttype, ...attributes } = event.attributes;
   const headers: Record<string, string> = { 'content-type': datacontenttype };

@@ -25,6 +25,8 @@ export interface FeedPage {
 export interface FeedMapping {
   readonly decode: (stored: StoredEvent) => DecodedEvent | undefined;
   readonly prefix: string;
+  /** Behind the names of topics; absent: nothing. */
+  readonly suffix?: string | undefined;
   readonly dataSchemas?: DataSchemas | undefined;
   readonly contentMode: ContentMode;
   readonly partitionOf: (key: string, topic: string) => number;
@@ -54,13 +56,13 @@ export function toUndelivered(
 /** undefined: not public. An event of a type this version does not know may be public: it must not be passed over. */
 function toMessage(
   event: StoredEvent,
-  { decode, prefix, dataSchemas, contentMode, partitionOf }: FeedMapping,
+  { decode, prefix, suffix = '', dataSchemas, contentMode, partitionOf }: FeedMapping,
 ): EventMessage | undefined {
   const decoded = decode(event);
   if (!decoded) throw new UnknownEventError(event);
   const outgoing = toCloudEvent(decoded, dataSchemas);
   if (!outgoing) return undefined;
-  const message = toFeedMessage(outgoing, prefix, contentMode);
+  const message = toFeedMessage(outgoing, { prefix, suffix }, contentMode);
   const partition = partitionOf(message.key, message.topic);
   return { ...message, partition, bytes: messageBytes(message), event };
 }

@@ -25,14 +25,15 @@ export class TopicsMissingError extends Error {
 }
 
 /**
- * Creates the feed's topics that do not exist yet; any number of processes may call it at once. Partitions of each topic
- * by its name, as they are in the cluster.
+ * Creates the feed's topics that do not exist yet, or those of the same names with a suffix; any number of processes may
+ * call it at once. Partitions of each topic by its name, as they are in the cluster.
  */
 export async function ensureTopics(
   admin: Admin,
   { prefix, partitions, replication, retentionMs, create }: TopicOptions,
+  suffix = '',
 ): Promise<ReadonlyMap<string, number>> {
-  const wanted = FEED_TOPICS.map((topic) => `${prefix}${topic}`);
+  const wanted = FEED_TOPICS.map((topic) => `${prefix}${topic}${suffix}`);
   const present = new Set(await admin.listTopics());
   const missing = wanted.filter((topic) => !present.has(topic));
   if (missing.length > 0) {

@@ -6,6 +6,7 @@ import { shortText } from '../format.ts';
 import type { Output } from '../output.ts';
 import { sessionOf } from '../session.ts';
 import { several } from '../values.ts';
+import { republishCommand } from './republish.ts';
 
 export interface EventFilter {
   readonly after?: string;
@@ -30,7 +31,7 @@ export const filterOf = ({ after, type, queue, job }: EventFilter) => ({
 
 export function eventCommands(): Command {
   const command = new Command('events').description('Everything that happened, as CloudEvents');
-  for (const part of [tail(), exporting()]) command.addCommand(part);
+  for (const part of [tail(), exporting(), republishCommand()]) command.addCommand(part);
   return withExample(command, 'events tail');
 }
 
