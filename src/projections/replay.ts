@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { DecodedEvent } from '../commands/decoded-event.ts';
 import type { Position } from '../commands/ports.ts';
+import { QUOTA_STREAM_PREFIX, quotaStream } from '../domain/tenant-quota/stream.ts';
 import { applyBatch } from './apply-batch.ts';
 import { moveCheckpoint } from './checkpoint.ts';
 import type { ProjectionEnvironment } from './environment.ts';
@@ -81,7 +82,9 @@ async function* parts(replay: Replay, from: Position, to: Position | undefined):
   for await (const slice of slices) {
     const part = cut(slice, to, toTime);
     refuseBroken(slice, part.position);
-    yield part;
+    yield tenant === undefined
+      ? part
+      : { ...part, events: part.events.filter(({ tenantId }) => tenantId === tenant) };
     if (part.last || (to !== undefined && part.position >= to)) return;
   }
 }
@@ -108,6 +111,13 @@ function refuseBroken({ broken }: LogSlice, upTo: Position): void {
   if (first) throw first.error;
 }
 
-/** Stream names go on with the tenant's id and a dot after their aggregate's prefix. */
+/**
+ * Stream names go on with the tenant's id and a dot after their aggregate's prefix; those of quotas end with the id, so
+ * the prefix also finds tenants whose ids go on.
+ */
 const prefixesOf = ({ prefixes }: Projection, tenant: string | undefined): readonly string[] =>
-  tenant === undefined ? prefixes : prefixes.map((prefix) => `${prefix}${tenant}.`);
+  tenant === undefined
+    ? prefixes
+    : prefixes.map((prefix) =>
+        prefix === QUOTA_STREAM_PREFIX ? quotaStream(tenant) : `${prefix}${tenant}.`,
+      );
