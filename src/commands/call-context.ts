@@ -6,4 +6,6 @@ export interface CallContext {
   readonly actor: Actor;
   readonly correlationId: string;
   readonly traceparent?: string | undefined;
+  /** Names the request to the service, where it came as one. */
+  readonly requestId?: string | undefined;
 }

@@ -5,7 +5,7 @@ import { ContendedError } from './contended-error.ts';
 import { createJobHandler, snapshotOf } from './job-handler.ts';
 import { isJobId } from './job-id.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES, refusalOf } from './job-limits.ts';
-import { metadataFor } from './metadata-for.ts';
+import { commandMetadataFor } from './metadata-for.ts';
 import type { Clock, EventLog, Ids } from './ports.ts';
 import { assertTenantId } from './tenant-id.ts';
 import type { JobChanged, OnRevision, Refused } from './use-cases.ts';
@@ -45,7 +45,7 @@ export function createChangeJob(deps: ChangeJobDeps): ChangeJob {
       {
         stream,
         command: commandAt(now),
-        metadata: metadataFor(context, now, ids.next()),
+        metadata: commandMetadataFor(context, now, ids.next()),
         onlyAtRevision: request.expectedRevision,
       },
     ]);

@@ -4,7 +4,7 @@ import { queueStream } from '../domain/queue/stream.ts';
 import type { CallContext } from './call-context.ts';
 import { ContendedError } from './contended-error.ts';
 import { Handler } from './handle.ts';
-import { metadataFor } from './metadata-for.ts';
+import { commandMetadataFor } from './metadata-for.ts';
 import type { Clock, EventLog, Ids, Position } from './ports.ts';
 import { queueCodec } from './queue-codec.ts';
 import { assertTenantId } from './tenant-id.ts';
@@ -29,7 +29,7 @@ export function createChangeQueue({ log, clock, ids }: ChangeQueueDeps): ChangeQ
     assertTenantId(context.tenantId);
     const now = clock.now();
     const stream = queueStream(context.tenantId, queue);
-    const metadata = metadataFor(context, now, ids.next());
+    const metadata = commandMetadataFor(context, now, ids.next());
     const [answer] = await handler.handle([{ stream, command: commandAt(now), metadata }]);
     if (answer?.kind === 'unreadable') throw answer.error;
     if (answer?.kind !== 'accepted') throw new ContendedError(stream);

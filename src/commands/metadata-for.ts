@@ -7,6 +7,16 @@ export function metadataFor(context: CallContext, occurredAt: number, commandId:
   return { tenantId, actor, correlationId, causationId: commandId, occurredAt, traceparent };
 }
 
+/** The same for what somebody commands, outside the hot paths: it names the request, and audits go by that. */
+export const commandMetadataFor = (
+  context: CallContext,
+  occurredAt: number,
+  commandId: string,
+): EventMetadata => ({
+  ...metadataFor(context, occurredAt, commandId),
+  requestId: context.requestId ?? context.correlationId,
+});
+
 /** The same for a call about jobs of many tenants: one object for each, which the log then writes down once. */
 export function metadataByTenant(
   context: Omit<CallContext, 'tenantId'>,

@@ -17,4 +17,10 @@ export interface EventMetadata {
   readonly causationId: string;
   readonly occurredAt: number;
   readonly traceparent?: string | undefined;
+  /**
+   * The request that commanded it, for what people command one by one: cancel, retry, amend, replay, purge, pause, and
+   * changes of quotas and keys. Enqueues and attempts go without, for their bytes; there, correlationId names the request
+   * unless the caller gave one of its own.
+   */
+  readonly requestId?: string | undefined;
 }

@@ -150,7 +150,7 @@ const inFields: readonly BadRequest[] = [
   invalid('a limit of 0', ['GET', '/v1/jobs?limit=0'], undefined, 'limit'),
   invalid('a limit of 201', ['GET', '/v1/jobs?limit=201'], undefined, 'limit'),
   invalid('a limit that is no number', ['GET', '/v1/jobs?limit=many'], undefined, 'limit'),
-  invalid('an unknown parameter', ['GET', '/v1/jobs?tenant=b'], undefined, 'tenant'),
+  invalid('an unknown parameter', ['GET', '/v1/jobs?owner=b'], undefined, 'owner'),
   invalid('an unknown status', ['GET', '/v1/jobs?status=queued,lost'], undefined, 'status.1'),
   invalid('a broken Await-Position', ['GET', '/v1/jobs'], undefined, 'Await-Position', {
     'await-position': '-1',
@@ -195,11 +195,14 @@ const inFields: readonly BadRequest[] = [
     'from',
   ),
   invalid('a range too long', ['GET', '/v1/stats/timeseries?from=2020-01-01T00:00:00Z'], undefined, 'from'),
+  invalid('a tenant that is none', ['GET', '/v1/jobs?tenant=a.b'], undefined, 'tenant'),
+  invalid('a tenant in the address of a change', ['POST', '/v1/jobs?tenant=a'], { type: 't' }, 'tenant'),
   invalid(
     'both ends of a rebuild',
     ['POST', '/v1/projections/jobs/rebuild'],
     { toPosition: '1', toTime: '2026-01-01T00:00:00Z' },
     '/toTime',
+    { authorization: 'Bearer platform-admin' },
   ),
 ];
 

@@ -12,8 +12,8 @@ beforeAll(async () => {
 afterAll(() => api?.[Symbol.asyncDispose]());
 
 it('says that nobody forwards to Kafka, and how much is pending', async () => {
-  const { call } = await api.caller();
-  await call('POST', '/v1/jobs', { type: 'mail' });
+  await (await api.caller()).call('POST', '/v1/jobs', { type: 'mail' });
+  const { call } = await api.caller({ tenants: '*' });
   const { body } = await call('GET', '/v1/forwarder');
   expect(body).toMatchObject({
     status: 'waiting',
@@ -26,7 +26,7 @@ it('says that nobody forwards to Kafka, and how much is pending', async () => {
 });
 
 it('says who forwards, and what holds it up, whichever process is asked', async () => {
-  const { call } = await api.caller();
+  const { call } = await api.caller({ tenants: '*' });
   const store = createForwarderStore(api.database.pool);
   const lead = createLead({ pool: api.database.pool, holder: 'host:1' });
   await using _elsewhere = running((signal) =>

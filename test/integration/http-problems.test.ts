@@ -3,10 +3,14 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Problem } from '../../src/adapters/http/contract/problem.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/adapters/http/problem-catalogue.ts';
 import { HttpProblem } from '../../src/adapters/http/problems.ts';
+import { createRedaction } from '../../src/adapters/http/redaction.ts';
+import type { ForwarderState } from '../../src/adapters/postgres/forwarder-status.ts';
 import { ContendedError } from '../../src/commands/contended-error.ts';
 import type { IdempotencyDecision } from '../../src/commands/idempotency.ts';
 import { LogOverloadedError, LogUnavailableError } from '../../src/commands/ports.ts';
 import type { Refused } from '../../src/commands/use-cases.ts';
+import type { ExistingJob } from '../../src/domain/job/state.ts';
+import { asJsonText } from '../../src/domain/json-text.ts';
 import { InvalidCursorError } from '../../src/projections/queries.ts';
 import { PRINCIPALS, type TestApi, type TestParts, testApi } from '../support/api.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -46,21 +50,69 @@ const PROJECTION = {
   rebuild: null,
 } as const;
 
+const PLATFORM = { authorization: 'Bearer platform-admin' };
+
+const GIVEN_UP: ExistingJob = {
+  status: 'dead_lettered',
+  type: 't',
+  queue: 'default',
+  priority: 5,
+  payload: asJsonText('{"card":4111}'),
+  tags: [],
+  maxAttempts: 1,
+  retry: { kind: 'none' },
+  runAt: 0,
+  enqueuedAt: 0,
+  spentAttempts: 1,
+  attempt: 1,
+};
+
 const enqueue: Request = ['POST', '/v1/jobs', { type: 't' }];
 const enqueueWithKey: Request = ['POST', '/v1/jobs', { type: 't' }, { 'idempotency-key': 'k' }];
 const amend: Request = ['PATCH', `/v1/jobs/${ID}`, { priority: 1 }];
 const list: Request = ['GET', '/v1/jobs'];
 const refused = (reason: Refused['reason']) => ({ request: amend, parts: refusing(reason) });
 
+const NOBODY_FORWARDS: ForwarderState = {
+  status: 'waiting',
+  leader: null,
+  position: 0n,
+  head: 0n,
+  lagEvents: 0,
+  lagMs: 0,
+  eventsPerSecond: 0,
+  undelivered: 0,
+  lastError: null,
+};
+
 /** A way to each problem. */
 const WAYS: Readonly<
-  Record<ProblemCode, { readonly request: Request; readonly parts?: TestParts; readonly stopping?: true }>
+  Record<
+    ProblemCode,
+    {
+      readonly request: Request;
+      readonly parts?: TestParts;
+      readonly stopping?: true;
+      readonly before?: number;
+    }
+  >
 > = {
   'malformed-json': { request: ['POST', '/v1/jobs', '{'] },
   validation: { request: ['POST', '/v1/jobs', {}] },
   'invalid-cursor': { request: ['GET', '/v1/jobs?cursor=x'], parts: queries(new InvalidCursorError()) },
   'tenant-required': { request: ['GET', '/v1/jobs', undefined, { authorization: 'Bearer platform' }] },
   unauthenticated: { request: ['GET', '/v1/jobs', undefined, { authorization: '' }] },
+  'too-many-attempts': {
+    request: ['GET', '/v1/jobs', undefined, { authorization: 'Bearer guess' }],
+    before: 10,
+  },
+  'payload-redacted': {
+    request: ['POST', `/v1/dead-letters/${ID}/replay`, { payload: 1 }],
+    parts: {
+      redactions: { admin: createRedaction([[]], false) },
+      readJob: async (tenantId, jobId) => ({ tenantId, jobId, revision: 3, job: GIVEN_UP }),
+    },
+  },
   forbidden: { request: ['POST', '/v1/jobs', { type: 't' }, { authorization: 'Bearer viewer-a' }] },
   'not-found': { request: ['GET', '/v1/nothing'] },
   'job-not-found': { request: ['GET', `/v1/jobs/${ID}`] },
@@ -69,7 +121,7 @@ const WAYS: Readonly<
   'idempotency-in-progress': { request: enqueueWithKey, parts: deciding({ kind: 'in_progress' }) },
   'idempotency-key-reused': { request: enqueueWithKey, parts: deciding({ kind: 'mismatch' }) },
   'already-rebuilding': {
-    request: ['POST', '/v1/projections/jobs/rebuild'],
+    request: ['POST', '/v1/projections/jobs/rebuild', undefined, PLATFORM],
     parts: projections({
       rebuild: () => {
         throw new HttpProblem('already-rebuilding');
@@ -77,14 +129,18 @@ const WAYS: Readonly<
     }),
   },
   'nobody-forwards': {
-    request: [
-      'POST',
-      '/v1/forwarder/republications',
-      { afterPosition: '0' },
-      { authorization: 'Bearer platform' },
-    ],
+    request: ['POST', '/v1/forwarder/republications', { afterPosition: '0' }],
+    parts: {
+      credentials: {
+        verify: async () => ({ name: 'platform', auth: 'api_key', tenants: '*', role: 'admin' }),
+      },
+      forwarderStatus: { read: async () => NOBODY_FORWARDS },
+    },
   },
-  'nothing-to-roll-back': { request: ['POST', '/v1/projections/jobs/rollback'], parts: projections({}) },
+  'nothing-to-roll-back': {
+    request: ['POST', '/v1/projections/jobs/rollback', undefined, PLATFORM],
+    parts: projections({}),
+  },
   'quota-exceeded': refused('quota_exceeded'),
   'tenant-suspended': refused('tenant_suspended'),
   contended: { request: enqueue, parts: failing(new ContendedError('job-a.1')) },
@@ -124,6 +180,7 @@ const WAYS: Readonly<
 };
 
 const RETRYABLE: readonly ProblemCode[] = [
+  'too-many-attempts',
   'idempotency-in-progress',
   'contended',
   'too-many-requests',
@@ -156,9 +213,10 @@ describe('problems', () => {
   afterAll(() => Promise.all(open.map((api) => api[Symbol.asyncDispose]())));
 
   it.each(Object.keys(PROBLEMS) as ProblemCode[])('can be %s', async (code) => {
-    const { request, parts, stopping } = WAYS[code];
+    const { request, parts, stopping, before = 0 } = WAYS[code];
     const api = await testApi(parts);
     open.push(api);
+    for (let times = 0; times < before; times += 1) await api.call(...request);
     const response = stopping ? await callWhileStopping(request) : await api.call(...request);
     const problem = response.json<Problem>();
     expect(problem, response.body).toMatchObject({

@@ -117,7 +117,7 @@ describe('the service over HTTP', () => {
   });
 
   it('says how read models are and rebuilds one', async () => {
-    const { call } = await api.caller();
+    const { call } = await api.caller({ tenants: '*' });
     const all = await call('GET', '/v1/projections');
     expect(all.body.data.map(({ name }: { name: string }) => name)).toContain('jobs');
     const started = await call('POST', '/v1/projections/jobs/rebuild', { dryRun: true });

@@ -233,6 +233,6 @@ describe('messages put aside', () => {
 });
 
 it('has no consumers without Kafka', async () => {
-  const caller = await api.caller();
+  const caller = await api.caller({ tenants: '*' });
   expect((await caller.call('GET', '/v1/consumers')).body).toEqual({ data: [] });
 });

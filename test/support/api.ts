@@ -36,6 +36,7 @@ export const PRINCIPALS: Readonly<Record<string, Principal>> = {
   'producer-a': { name: 'producer', auth: 'api_key', tenants: ['a'], role: 'producer' },
   'worker-a': { name: 'worker', auth: 'api_key', tenants: ['a'], role: 'worker' },
   'viewer-a': { name: 'viewer', auth: 'api_key', tenants: ['a'], role: 'viewer' },
+  'platform-admin': { name: 'platform admin', auth: 'api_key', tenants: '*', role: 'admin' },
   platform: { name: 'platform', auth: 'api_key', tenants: '*', role: 'operator' },
 };
 

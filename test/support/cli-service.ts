@@ -27,8 +27,8 @@ export async function cliService(): Promise<CliService> {
   const database = parts.use(await createDatabase());
   const { path: folder } = parts.use(await tempFolder());
   const { url } = parts.use(await startServer({ DATABASE_URL: database.url }));
-  const key = await apiKey(database.pool);
-  const env = { JOBS_URL: url, JOBS_API_KEY: key, DATABASE_URL: database.url };
+  const key = await apiKey(database.pool, '*');
+  const env = { JOBS_URL: url, JOBS_API_KEY: key, JOBS_TENANT: 'acme', DATABASE_URL: database.url };
   const jobs = (...args: string[]): Promise<CliResult> => runCli(args, { env, cwd: folder });
   const json: CliService['json'] = async (...args) => {
     const { code, out, err } = await jobs(...args, '--json');
@@ -38,7 +38,7 @@ export async function cliService(): Promise<CliService> {
   return {
     url,
     key,
-    client: clientOf(url, key),
+    client: clientOf(url, key, { tenant: 'acme' }),
     database,
     folder,
     env,

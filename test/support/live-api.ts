@@ -1,4 +1,4 @@
-import { createApiKey } from '../../src/adapters/postgres/api-keys.ts';
+import { createApiKey, type NewApiKey } from '../../src/adapters/postgres/api-keys.ts';
 import { noLogger } from '../../src/commands/telemetry.ts';
 import { readConfig } from '../../src/config.ts';
 import { startService } from '../../src/service.ts';
@@ -24,8 +24,8 @@ export interface Caller {
 export interface LiveApi extends AsyncDisposable {
   readonly url: string;
   readonly database: TestDatabase;
-  /** A caller with a key of its own, for a tenant of its own. */
-  caller(): Promise<Caller>;
+  /** A caller with a key of its own, for a tenant of its own, or for those given. */
+  caller(key?: Partial<Pick<NewApiKey, 'tenants' | 'role'>>): Promise<Caller>;
 }
 
 export async function startLiveApi(): Promise<LiveApi> {
@@ -42,10 +42,10 @@ export async function startLiveApi(): Promise<LiveApi> {
   return {
     url: service.url,
     database,
-    async caller() {
+    async caller({ tenants: bound, role = 'admin' } = {}) {
       tenants += 1;
       const tenantId = `tenant-${tenants}`;
-      const key = { name: 'test', tenants: [tenantId], role: 'admin' } as const;
+      const key = { name: 'test', tenants: bound ?? [tenantId], role };
       const { token, keyId } = await createApiKey(database.pool, key);
       const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
         request(service.url, {

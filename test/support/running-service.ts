@@ -81,5 +81,8 @@ export async function apiKey(pool: pg.Pool, tenants: NewApiKey['tenants'] = ['ac
   return (await createApiKey(pool, { name: 'test', tenants, role: 'admin' })).token;
 }
 
-export const clientOf = (url: string, key: string, options: { tries?: number; timeoutMs?: number } = {}) =>
-  new JobsClient({ url, apiKey: key, ...options });
+export const clientOf = (
+  url: string,
+  key: string,
+  options: { tries?: number; timeoutMs?: number; tenant?: string } = {},
+) => new JobsClient({ url, apiKey: key, ...options });

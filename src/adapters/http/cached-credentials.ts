@@ -2,8 +2,8 @@ import { hash } from 'node:crypto';
 import type { Clock } from '../../commands/ports.ts';
 import type { Credentials, Principal } from './principal.ts';
 
-/** How long a verified key is believed: also how late a revocation may take effect. */
-const TTL_MS = 1_000;
+/** How long a verified key is believed: how late a revocation may take effect, a look at what is open included. */
+const TTL_MS = 700;
 const MOST_KEYS = 10_000;
 
 interface Entry {

@@ -1,46 +1,13 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { CallContext } from '../../commands/call-context.ts';
-import { type Credentials, may, type Permission, type Principal } from './principal.ts';
+import { isPlatform, type Principal } from './principal.ts';
 import { HttpProblem, invalid } from './problems.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** What the caller must be allowed to do; every route under /v1 says it. */
-    readonly permission?: Permission;
-  }
-  interface FastifyRequest {
-    principal: Principal | null;
-  }
-}
-
-/** Lets only those in who are somebody and may do what the route does. */
-export function registerAuthentication(app: FastifyInstance, credentials: Credentials): void {
-  app.decorateRequest('principal', null);
-  app.addHook('onRoute', (route) => {
-    if (!route.config?.permission) throw new Error(`route ${route.url} does not say who may use it`);
-  });
-  app.addHook('onRequest', async (request) => {
-    const { permission } = request.routeOptions.config;
-    if (!permission) return;
-    const principal = await principalOf(request, credentials);
-    if (!may(principal, permission)) {
-      throw new HttpProblem('forbidden', `the role ${principal.role} may not ${permission}`);
-    }
-    request.principal = principal;
-  });
-}
-
-async function principalOf(request: FastifyRequest, credentials: Credentials): Promise<Principal> {
-  const token = /^Bearer +(\S{1,500})$/i.exec(request.headers.authorization ?? '')?.[1];
-  const principal = token === undefined ? undefined : await credentials.verify(token);
-  if (principal) return principal;
-  throw new HttpProblem('unauthenticated', undefined, { headers: { 'www-authenticate': 'Bearer' } });
-}
 
 /** Who asks, and for which tenant. */
 export const contextOf = (request: FastifyRequest): CallContext => ({
   ...workerContextOf(request),
   tenantId: tenantOf(request),
+  requestId: request.id,
 });
 
 /** Who asks; for calls that may concern several tenants. */
@@ -53,18 +20,18 @@ export function workerContextOf(request: FastifyRequest): Omit<CallContext, 'ten
   };
 }
 
-/** Tenants the caller may work for, narrowed to one by On-Behalf-Of. */
+/** Tenants the caller may work for, narrowed to one by On-Behalf-Of or ?tenant=. */
 export function tenantsOf(request: FastifyRequest): readonly string[] | '*' {
   const { tenants } = signedIn(request);
-  const wanted = onBehalfOf(request);
-  return wanted === undefined ? tenants : [allowed(wanted, tenants)];
+  const named = namedTenant(request);
+  return named === undefined ? tenants : [named];
 }
 
-/** The one tenant that the request is about: the credential's own, or the one On-Behalf-Of names. */
+/** The one tenant that the request is about: the credential's own, or the one that On-Behalf-Of or ?tenant= names. */
 export function tenantOf(request: FastifyRequest): string {
   const { tenants } = signedIn(request);
-  const wanted = onBehalfOf(request);
-  if (wanted !== undefined) return allowed(wanted, tenants);
+  const named = namedTenant(request);
+  if (named !== undefined) return named;
   const [only] = tenants;
   if (tenants === '*' || tenants.length !== 1 || only === undefined) throw new HttpProblem('tenant-required');
   return only;
@@ -78,20 +45,26 @@ export function isOfManyTenants(request: FastifyRequest): boolean {
 
 /** Whose part of what all share the caller may see: null is all of it, for keys that act for every tenant. */
 export function platformScopeOf(request: FastifyRequest): string | null {
-  const { tenants, auth } = signedIn(request);
-  // The dev key is whoever runs the machine.
-  const isPlatform = tenants === '*' || auth === 'dev_key';
-  return isPlatform && onBehalfOf(request) === undefined ? null : tenantOf(request);
+  return isPlatform(signedIn(request)) && namedTenant(request) === undefined ? null : tenantOf(request);
 }
 
-function signedIn(request: FastifyRequest): Principal {
+/** The caller itself, whomever it acts for. */
+export function signedIn(request: FastifyRequest): Principal {
   if (!request.principal) throw new Error('the route was reached without authentication');
   return request.principal;
 }
 
-function allowed(wanted: string, tenants: readonly string[] | '*'): string {
-  if (tenants === '*' || tenants.includes(wanted)) return wanted;
-  throw new HttpProblem('forbidden', 'the API key is not bound to the tenant in On-Behalf-Of');
+/** The tenant that a caller for several names; refused when it is none of the credential's. */
+export function namedTenant(request: FastifyRequest): string | undefined {
+  const principal = signedIn(request);
+  const header = onBehalfOf(request);
+  const { tenantParameter } = request;
+  if (header !== undefined && tenantParameter !== null && header !== tenantParameter) {
+    throw invalid('tenant', 'is not the tenant in On-Behalf-Of');
+  }
+  const named = header ?? tenantParameter ?? undefined;
+  if (named === undefined || isPlatform(principal) || principal.tenants.includes(named)) return named;
+  throw new HttpProblem('forbidden', 'the credential is not bound to the tenant that was named');
 }
 
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;

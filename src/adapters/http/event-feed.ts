@@ -3,6 +3,8 @@ import type { LogPage, Position, StoredEvent } from '../../commands/ports.ts';
 import { JOB_STREAM_PREFIX, jobStream } from '../../domain/job/stream.ts';
 import type { DataSchemas } from '../cloudevents/data-schema.ts';
 import { type OutgoingEvent, toCloudEvent } from '../cloudevents/to-cloud-event.ts';
+import { eventAsSeen } from './as-seen.ts';
+import type { Redaction } from './redaction.ts';
 
 /** Which of a tenant's public events a reader wants. */
 export interface FeedFilter {
@@ -10,6 +12,8 @@ export interface FeedFilter {
   readonly types?: readonly string[] | undefined;
   readonly queue?: string | undefined;
   readonly jobId?: string | undefined;
+  /** What the reader must not see. */
+  readonly redaction: Redaction | null;
 }
 
 export interface FeedItem {
@@ -29,7 +33,7 @@ function publicItem(stored: StoredEvent, filter: FeedFilter, schemas: DataSchema
   const decoded = decodeEvent(stored);
   // Prefixes are the log's affair; whose event it is, is checked here once more.
   if (decoded?.tenantId !== filter.tenantId) return [];
-  const event = toCloudEvent(decoded, schemas);
+  const event = toCloudEvent(eventAsSeen(decoded, filter.redaction), schemas);
   if (!event || !matches(event, filter)) return [];
   return [{ position: stored.position, event }];
 }

@@ -3,15 +3,21 @@ import type { DecodedEvent } from '../../commands/decoded-event.ts';
 import type { StoredEvent } from '../../commands/ports.ts';
 import { eventId } from '../cloudevents/event-id.ts';
 import { publicEvent } from '../cloudevents/public-event.ts';
+import { eventAsSeen } from './as-seen.ts';
+import type { Redaction } from './redaction.ts';
 import { formatTime } from './rfc3339.ts';
 
 /** A page of a job's history as JSON text; `events` may hold one more than the limit, to know whether there is more. */
-export function historyToJson(events: readonly StoredEvent[], limit: number): string {
+export function historyToJson(
+  events: readonly StoredEvent[],
+  limit: number,
+  redaction: Redaction | null,
+): string {
   const data = events
     .slice(0, limit)
     .map((stored) => decodeEvent(stored))
     .filter((decoded) => decoded !== undefined)
-    .map(historyEvent);
+    .map((decoded) => historyEvent(eventAsSeen(decoded, redaction)));
   const next = events[limit]?.revision ?? null;
   return `{"data":[${data.join(',')}],"nextRevision":${next}}`;
 }
@@ -29,6 +35,7 @@ function historyEvent(decoded: DecodedEvent): string {
     actor: metadata.actor,
     correlationId: metadata.correlationId,
     causationId: metadata.causationId,
+    requestId: metadata.requestId ?? null,
   });
   return `${fields.slice(0, -1)},"data":${eventData(event.data)}}`;
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { JobChanged } from '../../commands/use-cases.ts';
+import { snapshotAsSeen } from './as-seen.ts';
 import { contentAt } from './body-content.ts';
 import { jobToJson } from './job-json.ts';
 import { expectedRevision, setRevision } from './revision-headers.ts';
@@ -28,5 +29,6 @@ export function sendJob(
   status = 200,
 ): FastifyReply {
   setRevision(reply, snapshot.revision, position);
-  return sendJson(reply, status, jobToJson(snapshot, now));
+  const seen = snapshotAsSeen(snapshot, reply.request.redaction);
+  return sendJson(reply, status, jobToJson(seen, now));
 }

@@ -25,7 +25,15 @@ export function registerOpenApi(app: App): void {
           'Event-Position, every list can wait for one with Await-Position.',
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+      components: {
+        securitySchemes: {
+          apiKey: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'An API key, or a token of the identity provider.',
+          },
+        },
+      },
       security: [{ apiKey: [] }],
     },
     transform: (route) => withHeaders(createJsonSchemaTransform({ zodToJsonConfig })(route), route.route),
@@ -42,8 +50,15 @@ function withHeaders(
   described: { schema: FastifySchema; url: string },
   route: RouteOptions,
 ): { schema: FastifySchema; url: string } {
+  const permission = route.config?.permission;
   const answers = (described.schema.response ?? {}) as Record<string, unknown>;
+  const reads = route.method === 'GET' || (Array.isArray(route.method) && route.method.includes('GET'));
   const properties = {
+    ...(permission && {
+      'On-Behalf-Of': text(
+        'The tenant that is meant, for callers that act for several; refused when it is none of theirs.',
+      ),
+    }),
     ...(route.config?.idempotent && {
       'Idempotency-Key': text(
         'Repeating the request with the same key answers as it did the first time; kept 24 h.',
@@ -56,6 +71,19 @@ function withHeaders(
       'Await-Position': text('Event-Position of a change that the answer must show; waits up to 2 s.'),
     }),
   };
-  if (Object.keys(properties).length === 0) return described;
-  return { ...described, schema: { ...described.schema, headers: { type: 'object', properties } } };
+  if (!permission) return described;
+  const schema = {
+    ...described.schema,
+    // What the credential must allow; docs/security.md says which role does.
+    'x-permission': permission,
+    headers: { type: 'object', properties },
+    ...(reads && { querystring: withTenant(described.schema.querystring) }),
+  };
+  return { ...described, schema };
+}
+
+/** Reads take the tenant as a parameter, too: where only an address can be given. */
+function withTenant(querystring: unknown): object {
+  const { properties, ...rest } = (querystring ?? { type: 'object' }) as { readonly properties?: object };
+  return { ...rest, properties: { ...properties, tenant: text('As On-Behalf-Of.') } };
 }

@@ -15,6 +15,9 @@ type EdgeCode =
   | 'invalid-cursor'
   | 'tenant-required'
   | 'unauthenticated'
+  | 'too-many-attempts'
+  | 'payload-redacted'
+  | 'key-ended'
   | 'forbidden'
   | 'not-found'
   | 'method-not-allowed'
@@ -23,6 +26,11 @@ type EdgeCode =
   | 'already-rebuilding'
   | 'subscription-taken'
   | 'nothing-to-roll-back'
+  | 'tenant-paused'
+  | 'plan-not-found'
+  | 'plan-taken'
+  | 'plan-in-use'
+  | 'nobody-forwards'
   | 'unsupported-media-type'
   | 'idempotency-key-reused'
   | 'too-many-requests'
@@ -34,7 +42,14 @@ type EdgeCode =
   | 'shutting-down'
   | 'projection-behind';
 
-export type ProblemCode = EdgeCode | Slug<JobRejection | RequestRejection>;
+type Rejection = JobRejection | RequestRejection;
+
+export type ProblemCode = EdgeCode | Slug<Exclude<Rejection, 'tenant_suspended'>>;
+
+/** The problem that a use case's refusal is. */
+export const problemOf = (reason: Rejection): ProblemCode =>
+  // For callers it is what PUT …/pause did.
+  reason === 'tenant_suspended' ? 'tenant-paused' : slug(reason);
 
 export interface ProblemKind {
   readonly status: number;
@@ -64,17 +79,24 @@ export const PROBLEMS = {
   'tenant-required': {
     status: 400,
     title: 'Tenant not given',
-    meaning: 'The API key works for several tenants: say which one in the On-Behalf-Of header.',
+    meaning:
+      'The API key works for several tenants: say which one in the On-Behalf-Of header, or with ?tenant= on reads.',
   },
   unauthenticated: {
     status: 401,
     title: 'Not authenticated',
-    meaning: 'Send `Authorization: Bearer <API key>`. The key is missing, unknown, expired or revoked.',
+    meaning: 'Send `Authorization: Bearer <API key or token>`. It is missing, unknown, expired or revoked.',
   },
   forbidden: {
     status: 403,
     title: 'Not allowed',
     meaning: "The API key's role, or the tenants it is bound to, do not allow this.",
+  },
+  'payload-redacted': {
+    status: 403,
+    title: 'Payload not seen whole',
+    meaning:
+      'Parts of the payload are hidden from your role, so you would overwrite what you do not know. Leave the payload as it is, or ask somebody who sees it.',
   },
   'not-found': {
     status: 404,
@@ -86,6 +108,11 @@ export const PROBLEMS = {
     title: 'No such job',
     meaning:
       'The tenant of the API key has no job of this id, or it did not exist yet at the time asked for.',
+  },
+  'plan-not-found': {
+    status: 404,
+    title: 'No such plan',
+    meaning: 'There is no plan of this name. GET /v1/plans lists those there are.',
   },
   'method-not-allowed': {
     status: 405,
@@ -113,17 +140,44 @@ export const PROBLEMS = {
     meaning:
       'A subscription of this name belongs to another tenant, to the platform, or to the file in SUBSCRIPTIONS_FILE.',
   },
+  'nobody-forwards': {
+    status: 409,
+    title: 'Nobody forwards to Kafka',
+    meaning:
+      'No process sends events to Kafka. Start one with the role `forwarder` and `KAFKA_BROKERS`, then try again.',
+  },
   'nothing-to-roll-back': {
     status: 409,
     title: 'Nothing to roll back to',
     meaning:
       'There are no earlier tables of this version; only those that the last rebuild replaced are kept.',
   },
+  'tenant-paused': {
+    status: 409,
+    title: 'Tenant is paused',
+    meaning:
+      'The tenant is suspended and takes no jobs; nothing was enqueued. `suspension` says why and, if that is known, until when.',
+  },
+  'plan-taken': {
+    status: 409,
+    title: 'Plan is kept in a file',
+    meaning: 'The plan is in the file in PLANS_FILE: change it there.',
+  },
+  'plan-in-use': {
+    status: 409,
+    title: 'Plan in use',
+    meaning: 'Tenants are on the plan, or new tenants get it (DEFAULT_PLAN). Put them on another one first.',
+  },
   contended: {
     status: 409,
     title: 'Others were faster',
     meaning:
       'Several writers kept changing the same job at once. Nothing was changed by this request; repeat it.',
+  },
+  'key-ended': {
+    status: 409,
+    title: 'Key has ended',
+    meaning: 'The API key is revoked or expired: it can not be rotated. Make a new one.',
   },
   'job-exists': {
     status: 409,
@@ -171,7 +225,7 @@ export const PROBLEMS = {
   'revision-mismatch': {
     status: 412,
     title: 'Changed in the meantime',
-    meaning: 'The job is not at the revision given in If-Match. Read it again and decide anew.',
+    meaning: 'It is not at the revision given in If-Match. Read it again and decide anew.',
   },
   'batch-refused': {
     status: 422,
@@ -183,7 +237,7 @@ export const PROBLEMS = {
     status: 413,
     title: 'Too large',
     meaning:
-      'A payload or result may have 256 KiB, a body 1 MiB, a batch 4 MiB. Store big data elsewhere and send a link.',
+      'A payload or result may have 256 KiB, a body 1 MiB, a batch 4 MiB; `quota` names a lower limit of the tenant. Store big data elsewhere and send a link.',
   },
   'unsupported-media-type': {
     status: 415,
@@ -200,16 +254,17 @@ export const PROBLEMS = {
     title: 'Time out of range',
     meaning: 'runAt or deadlineAt is too far ahead, or the deadline is not after the start.',
   },
-  'tenant-suspended': {
-    status: 409,
-    title: 'Tenant suspended',
-    meaning:
-      'The tenant is suspended and may not enqueue. Nothing was enqueued; come back once it is resumed.',
-  },
   'quota-exceeded': {
     status: 429,
     title: 'Quota exceeded',
-    meaning: 'The tenant has reached one of its limits. Jobs that were refused were not enqueued.',
+    meaning:
+      'The tenant is at one of its limits; nothing was enqueued. `quota` names the limit, its value, what is used of it and when it begins anew. Come back after Retry-After.',
+  },
+  'too-many-attempts': {
+    status: 429,
+    title: 'Too many wrong keys',
+    meaning:
+      'This key is missing from those we know, and your address has tried many such keys. Stay away for Retry-After; keys that work go on working.',
   },
   'too-many-requests': {
     status: 429,

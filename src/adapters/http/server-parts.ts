@@ -16,11 +16,14 @@ import type { RebuildReport, RebuildRequest } from '../../projections/rebuild.ts
 import type { RebuildProgress } from '../../projections/rebuild-progress.ts';
 import type { DataSchemas } from '../cloudevents/data-schema.ts';
 import type { ConsumerGroup } from '../kafka/consumer-lag.ts';
+import type { RepublicationStore } from '../kafka/republication.ts';
+import type { Republisher } from '../kafka/republisher.ts';
 import type { ForwarderStatus } from '../postgres/forwarder-status.ts';
 import type { BodyBudget } from './body-budget.ts';
 import type { BulkOperations } from './bulk-operations.ts';
 import type { OperationStore } from './operation-store.ts';
 import type { Credentials } from './principal.ts';
+import type { RedactionRules } from './redaction.ts';
 
 /** A Fastify instance whose routes are typed by their zod schemas. */
 export type App = FastifyInstance<
@@ -102,6 +105,8 @@ export interface ServerParts {
   readonly dataSchemas: DataSchemas;
   readonly projections: ProjectionControl;
   readonly forwarderStatus: Pick<ForwarderStatus, 'read'>;
+  readonly republisher: Pick<Republisher, 'start'>;
+  readonly republicationStore: Pick<RepublicationStore, 'get' | 'list' | 'abort'>;
   readonly inbound: {
     readonly handle: HandleEvents;
     readonly subscriptions: SubscriptionStore;
@@ -110,6 +115,8 @@ export interface ServerParts {
   };
   readonly workers: Pick<ReadyQueue, 'directWorker' | 'listWorkers'>;
   readonly credentials: Credentials;
+  /** Absent: everybody sees everything. */
+  readonly redactions?: RedactionRules | undefined;
   readonly idempotency: IdempotencyStore;
   readonly operations: Pick<BulkOperations, 'start' | 'preview'>;
   readonly operationStore: Pick<OperationStore, 'get' | 'list' | 'abort'>;

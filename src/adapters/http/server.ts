@@ -1,8 +1,9 @@
 import Fastify, { type FastifyInstance } from 'fastify';
+import { registerAuthentication } from './authentication.ts';
 import { registerBodyBudget } from './body-budget.ts';
 import { cachedCredentials } from './cached-credentials.ts';
-import { registerAuthentication } from './caller.ts';
 import { HEADERS } from './contract/headers.ts';
+import { FailedAttempts } from './failed-attempts.ts';
 import { registerIdempotency } from './idempotency.ts';
 import { registerJsonBody } from './json-body.ts';
 import { answerNotHttp } from './not-http.ts';
@@ -23,6 +24,7 @@ import { operationRoutes } from './routes/operations.ts';
 import { projectionRoutes } from './routes/projections.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { receiveEventsRoute } from './routes/receive-events.ts';
+import { republicationRoutes } from './routes/republications.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { statsRoutes } from './routes/stats.ts';
@@ -35,10 +37,10 @@ import { registerUnknownRoutes } from './unknown-routes.ts';
  * The HTTP API. Listening is the caller's affair; close() ends long polls and streams at once and lets running requests
  * finish.
  */
-export function createServer(parts: ServerParts): FastifyInstance {
+export function createServer(given: ServerParts): FastifyInstance {
   const app: App = Fastify({
-    bodyLimit: parts.limits.bodyBytes,
-    genReqId: () => parts.ids.next(),
+    bodyLimit: given.limits.bodyBytes,
+    genReqId: () => given.ids.next(),
     logger: false,
     routerOptions: { maxParamLength: 200 },
     // A client gets this long to send its head and body; long polls wait in the answer.
@@ -47,9 +49,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
     clientErrorHandler: answerNotHttp,
     frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
   });
-  const { limits, metrics } = parts;
+  const { limits, metrics } = given;
   const longPolls = new OpenRequests(limits.waitingClaims, (open) => metrics.gauge('http_long_polls', open));
   const streams = new OpenRequests(limits.streams, (open) => metrics.gauge('http_event_streams', open));
+
+  const credentials = cachedCredentials(given.credentials, given.clock);
+  const parts = { ...given, credentials };
 
   registerRequestValidation(app);
   registerProblems(app, parts.logger);
@@ -69,7 +74,11 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.register(async (open) => serviceRoutes(open as App, parts));
   app.register(async (open) => schemaRoutes(open as App));
   app.register(async (v1) => {
-    registerAuthentication(v1, cachedCredentials(parts.credentials, parts.clock));
+    registerAuthentication(v1, {
+      credentials,
+      failures: new FailedAttempts(parts.clock, metrics),
+      redactions: parts.redactions ?? {},
+    });
     registerBodyBudget(v1, limits.bodies);
     registerIdempotency(v1, parts.idempotency, parts.logger);
     const api = v1 as App;
@@ -82,6 +91,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     projectionRoutes(api, parts);
     eventRoutes(api, parts, streams);
     forwarderRoutes(api, parts);
+    republicationRoutes(api, parts);
     receiveEventsRoute(api, parts);
     subscriptionRoutes(api, parts);
     inboxRoutes(api, parts);

@@ -51,6 +51,10 @@ export const jobHistoryEvent = z
     actor: z.object({ id: z.string(), auth: z.string() }),
     correlationId: z.string(),
     causationId: z.string(),
+    requestId: z
+      .string()
+      .nullable()
+      .describe('Of the request that commanded it; null for what happens by itself.'),
     data: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'JobHistoryEvent' });

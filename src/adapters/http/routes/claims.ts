@@ -7,6 +7,7 @@ import {
   heartbeatRequest,
   heartbeatResponse,
 } from '../contract/claims.ts';
+import { whileSomebody } from '../credential-watch.ts';
 import { jobToJson } from '../job-json.ts';
 import type { OpenRequests } from '../open-requests.ts';
 import { formatOptionalTime, formatTime } from '../rfc3339.ts';
@@ -18,7 +19,7 @@ const TAGS = ['workers'];
 export const DEFAULT_LEASE_MS = 30_000;
 
 export function claimRoutes(app: App, parts: ServerParts, longPolls: OpenRequests): void {
-  const { useCases, clock, limits } = parts;
+  const { useCases, credentials, clock, limits } = parts;
 
   app.post(
     '/v1/claims',
@@ -59,7 +60,8 @@ export function claimRoutes(app: App, parts: ServerParts, longPolls: OpenRequest
         queues: queues.includes('*') ? '*' : queues,
       } as const;
       using poll = waitMs > 0 ? longPolls.open(reply.raw) : undefined;
-      const claims = await useCases.claimJobs(context, wanted, poll ? { signal: poll.signal } : {});
+      using watch = poll && whileSomebody(request, credentials, poll.signal);
+      const claims = await useCases.claimJobs(context, wanted, watch ? { signal: watch.signal } : {});
       if (claims.length === 0) return reply.status(204).send();
       return sendJson(reply, 200, claimsToJson(claims, clock.now()));
     },

@@ -1,4 +1,5 @@
 import type { DeadLetterRow } from '../../../projections/queries.ts';
+import { errorAsSeen, payloadOf, refuseBlindEdit, snapshotAsSeen } from '../as-seen.ts';
 import { followLog } from '../await-position.ts';
 import { contextOf, tenantOf } from '../caller.ts';
 import {
@@ -15,6 +16,7 @@ import { jobParams, job as jobSchema } from '../contract/jobs.ts';
 import { jobChangeOf, sendJob } from '../job-change.ts';
 import { jobToJson } from '../job-json.ts';
 import { accept, HttpProblem } from '../problems.ts';
+import type { Redaction } from '../redaction.ts';
 import { expectedRevision, setRevision } from '../revision-headers.ts';
 import { formatTime } from '../rfc3339.ts';
 import { sendJson } from '../send-json.ts';
@@ -45,7 +47,7 @@ export function deadLetterRoutes(app: App, parts: ServerParts): void {
       await followLog(request, reply, parts, 'dead-letters');
       const { limit, cursor, ...filter } = request.query;
       const page = await queries.listDeadLetters(tenantOf(request), filter, { limit, cursor });
-      return pageView(page, deadLetterView, request, reply);
+      return pageView(page, (row) => deadLetterView(row, request.redaction), request, reply);
     },
   );
 
@@ -67,7 +69,7 @@ export function deadLetterRoutes(app: App, parts: ServerParts): void {
       const groups = await queries.groupDeadLetters(tenantOf(request), filter, limit);
       return {
         data: groups.map((group) => ({
-          ...group,
+          ...errorAsSeen(group, request.redaction),
           firstAt: formatTime(group.firstAt),
           lastAt: formatTime(group.lastAt),
         })),
@@ -92,9 +94,11 @@ export function deadLetterRoutes(app: App, parts: ServerParts): void {
       const found = await readJob(tenantId, request.params.id, {});
       if (!found) throw new HttpProblem('job-not-found');
       if (found.job.status !== 'dead_lettered') throw new HttpProblem('not-dead-lettered');
-      const attempts = (await queries.listAttempts(tenantId, request.params.id)).map(attemptView);
+      const rows = await queries.listAttempts(tenantId, request.params.id);
+      const attempts = rows.map((row) => attemptView(row, request.redaction));
       setRevision(reply, found.revision);
-      const json = `{"job":${jobToJson(found, clock.now())},"attempts":${JSON.stringify(attempts)}}`;
+      const seen = snapshotAsSeen(found, request.redaction);
+      const json = `{"job":${jobToJson(seen, clock.now())},"attempts":${JSON.stringify(attempts)}}`;
       return sendJson(reply, 200, json);
     },
   );
@@ -112,6 +116,7 @@ export function deadLetterRoutes(app: App, parts: ServerParts): void {
         response: answers(
           { 200: jobSchema },
           'malformed-json',
+          'payload-redacted',
           'payload-too-large',
           'run-at-out-of-range',
           ...CHANGE_PROBLEMS,
@@ -120,6 +125,7 @@ export function deadLetterRoutes(app: App, parts: ServerParts): void {
     },
     async (request, reply) => {
       const change = jobChangeOf(request, limits.contentBytes);
+      await refuseBlindEdit(request, change, payloadOf(readJob, tenantOf(request), request.params.id));
       const done = accept(await useCases.replayDeadLetter(contextOf(request), request.params.id, change));
       return sendJob(reply, done, clock.now());
     },
@@ -146,8 +152,9 @@ export function deadLetterRoutes(app: App, parts: ServerParts): void {
   );
 }
 
-const deadLetterView = (row: DeadLetterRow): DeadLetter => ({
+const deadLetterView = (row: DeadLetterRow, redaction: Redaction | null): DeadLetter => ({
   ...row,
+  error: errorAsSeen(row.error, redaction),
   enqueuedAt: formatTime(row.enqueuedAt),
   deadLetteredAt: formatTime(row.deadLetteredAt),
 });

@@ -8,6 +8,7 @@ type Answers = NonNullable<NonNullable<RouteShorthandOptions['schema']>['respons
 /** Any route may answer with these. */
 const ALWAYS: readonly ProblemCode[] = [
   'unauthenticated',
+  'too-many-attempts',
   'forbidden',
   'validation',
   'dependency-unavailable',

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { EnqueueResult, JobSnapshot, Refused } from '../../../commands/use-cases.ts';
 import { statusAt } from '../../../domain/job/status-at.ts';
+import { snapshotAsSeen } from '../as-seen.ts';
 import { contextOf } from '../caller.ts';
 import {
   type EnqueueJobsResponse,
@@ -11,8 +12,7 @@ import {
 } from '../contract/jobs.ts';
 import { toEnqueueRequest } from '../enqueue-request.ts';
 import { jobToJson } from '../job-json.ts';
-import { slug } from '../problem-catalogue.ts';
-import { accept, HttpProblem, refusalBody } from '../problems.ts';
+import { accept, refusal, refusalBody } from '../problems.ts';
 import { setPosition, setRevision } from '../revision-headers.ts';
 import { sendJson } from '../send-json.ts';
 import type { App, ServerParts } from '../server-parts.ts';
@@ -43,7 +43,8 @@ export function enqueueRoutes(app: App, { useCases, clock, limits }: ServerParts
       const created = done.kind === 'created';
       setRevision(reply, done.snapshot.revision, created ? done.position : undefined);
       if (created) reply.header('location', `/v1/jobs/${done.snapshot.jobId}`);
-      const json = jobToJson(done.snapshot, clock.now(), { deduplicated: !created });
+      const seen = snapshotAsSeen(done.snapshot, request.redaction);
+      const json = jobToJson(seen, clock.now(), { deduplicated: !created });
       return sendJson(reply, created ? 201 : 200, json);
     },
   );
@@ -85,6 +86,8 @@ const WRITE_PROBLEMS = [
   'unsupported-media-type',
   'idempotency-key-reused',
   'run-at-out-of-range',
+  'tenant-paused',
+  'quota-exceeded',
   'log-overloaded',
   'log-unavailable',
 ] as const;
@@ -98,7 +101,7 @@ function refuseWhole(results: readonly EnqueueResult[]): void {
     first ??= result;
     errors.push({ pointer: `/jobs/${index}`, detail: result.reason });
   });
-  if (first) throw new HttpProblem(slug(first.reason), undefined, { errors: errors.slice(0, 50) });
+  if (first) throw refusal(first, { errors: errors.slice(0, 50) });
 }
 
 function sendResults(

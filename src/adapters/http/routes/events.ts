@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Position } from '../../../commands/ports.ts';
 import { tenantOf } from '../caller.ts';
 import { eventPage, listEventsQuery, streamEventsQuery } from '../contract/events.ts';
+import { whileSomebody } from '../credential-watch.ts';
 import { type FeedFilter, type FeedItem, prefixesOf, publicItems } from '../event-feed.ts';
 import type { OpenRequests } from '../open-requests.ts';
 import { HttpProblem, invalid } from '../problems.ts';
@@ -17,7 +18,7 @@ const MOST_READS = 20;
 const READ_SIZE = 500;
 
 export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests): void {
-  const { log, dataSchemas, limits, logger } = parts;
+  const { log, dataSchemas, credentials, limits, logger } = parts;
 
   app.get(
     '/v1/events',
@@ -34,7 +35,8 @@ export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests)
     },
     async (request, reply) => {
       const { after = '0', limit, ...filter } = request.query;
-      const page = await readFeed(parts, BigInt(after), { ...filter, tenantId: tenantOf(request) }, limit);
+      const wanted = { ...filter, tenantId: tenantOf(request), redaction: request.redaction };
+      const page = await readFeed(parts, BigInt(after), wanted, limit);
       const items = page.items.map(
         ({ position, event }) => `{"position":"${position}","event":${event.json}}`,
       );
@@ -63,9 +65,10 @@ export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests)
     async (request, reply) => {
       refuseOtherFormats(request);
       const { after, ...query } = request.query;
-      const filter = { ...query, tenantId: tenantOf(request) };
+      const filter = { ...query, tenantId: tenantOf(request), redaction: request.redaction };
       const start = startOf(request, after) ?? (await log.head());
       using open = streams.open(reply.raw);
+      using watch = whileSomebody(request, credentials, open.signal);
       reply.hijack();
       reply.raw.writeHead(200, {
         ...STREAM_HEADERS,
@@ -78,7 +81,7 @@ export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests)
           filter,
           dataSchemas,
           after: start,
-          signal: open.signal,
+          signal: watch.signal,
           pingMs,
           slowMs,
         });

@@ -7,7 +7,7 @@ export function forwarderRoutes(app: App, { forwarderStatus }: ServerParts): voi
   app.get(
     '/v1/forwarder',
     {
-      config: { permission: 'read' },
+      config: { permission: 'read_platform' },
       schema: {
         operationId: 'getForwarder',
         summary: 'How far the feed to Kafka is, and what holds it up',

@@ -42,7 +42,7 @@ export function inboxRoutes(app: App, { inbound, limits }: ServerParts): void {
   app.get(
     '/v1/consumers',
     {
-      config: { permission: 'read' },
+      config: { permission: 'read_platform' },
       schema: {
         operationId: 'listConsumers',
         summary: 'Consumer groups of the inbox and how far they are behind',

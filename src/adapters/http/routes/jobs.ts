@@ -1,4 +1,5 @@
 import { jobStream } from '../../../domain/job/stream.ts';
+import { payloadOf, refuseBlindEdit, snapshotAsSeen } from '../as-seen.ts';
 import { followLog } from '../await-position.ts';
 import { contextOf, tenantOf } from '../caller.ts';
 import { jobEventsQuery, jobHistory } from '../contract/events.ts';
@@ -36,6 +37,7 @@ const CHANGE_PROBLEMS = [
   'job-dead-lettered',
   'contended',
   'revision-mismatch',
+  'payload-redacted',
   'payload-too-large',
   'unsupported-media-type',
   'run-at-out-of-range',
@@ -70,7 +72,7 @@ export function jobRoutes(app: App, parts: ServerParts): void {
         { ...filter, ...times, workerId: worker },
         { limit, cursor },
       );
-      return pageView(page, (row) => summaryView(row, clock.now()), request, reply);
+      return pageView(page, (row) => summaryView(row, clock.now(), request.redaction), request, reply);
     },
   );
 
@@ -100,7 +102,8 @@ export function jobRoutes(app: App, parts: ServerParts): void {
       // A waiting job becomes ready by time alone, with the revision it has.
       const settled = found.job.status !== 'scheduled' && found.job.status !== 'retrying';
       if (settled && isKnown(request, found.revision)) return reply.status(304).send();
-      return sendJson(reply, 200, jobToJson(found, at.asOf ?? clock.now()));
+      const seen = snapshotAsSeen(found, request.redaction);
+      return sendJson(reply, 200, jobToJson(seen, at.asOf ?? clock.now()));
     },
   );
 
@@ -124,7 +127,7 @@ export function jobRoutes(app: App, parts: ServerParts): void {
       const events = await log.readStream(stream, { ...from, direction, limit: limit + 1 });
       const exists = events.length > 0 || (await log.readStream(stream, { limit: 1 })).length > 0;
       if (!exists) throw new HttpProblem('job-not-found');
-      return sendJson(reply, 200, historyToJson(events, limit));
+      return sendJson(reply, 200, historyToJson(events, limit, request.redaction));
     },
   );
 
@@ -147,7 +150,7 @@ export function jobRoutes(app: App, parts: ServerParts): void {
       if (rows.length === 0 && !(await readJob(tenantId, request.params.id, {}))) {
         throw new HttpProblem('job-not-found');
       }
-      return { data: rows.map(attemptView) };
+      return { data: rows.map((row) => attemptView(row, request.redaction)) };
     },
   );
 
@@ -188,6 +191,7 @@ export function jobRoutes(app: App, parts: ServerParts): void {
     },
     async (request, reply) => {
       const change = jobChangeOf(request, limits.contentBytes);
+      await refuseBlindEdit(request, change, payloadOf(readJob, tenantOf(request), request.params.id));
       const done = accept(await useCases.retryJob(contextOf(request), request.params.id, change));
       return sendJob(reply, done, clock.now());
     },
@@ -208,6 +212,7 @@ export function jobRoutes(app: App, parts: ServerParts): void {
     },
     async (request, reply) => {
       const change = jobChangeOf(request, limits.contentBytes);
+      await refuseBlindEdit(request, change, payloadOf(readJob, tenantOf(request), request.params.id));
       const done = accept(await useCases.amendJob(contextOf(request), request.params.id, change));
       return sendJob(reply, done, clock.now());
     },

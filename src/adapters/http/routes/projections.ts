@@ -1,4 +1,6 @@
+import type { FastifyRequest } from 'fastify';
 import { differenceCount } from '../../../projections/compare-tables.ts';
+import { signedIn } from '../caller.ts';
 import {
   type Projection,
   projectionList,
@@ -8,6 +10,7 @@ import {
   rolledBack,
   verifyProjectionRequest,
 } from '../contract/projections.ts';
+import { isPlatform } from '../principal.ts';
 import { HttpProblem } from '../problems.ts';
 import { formatOptionalTime, formatTime, parseOptionalTime } from '../rfc3339.ts';
 import type { App, ProjectionControl, RebuildState, ServerParts } from '../server-parts.ts';
@@ -16,10 +19,10 @@ import { answers } from './describe.ts';
 const TAGS = ['projections'];
 
 export function projectionRoutes(app: App, { projections }: ServerParts): void {
-  const find = async (name: string): Promise<Projection> => {
+  const find = async (name: string, request: FastifyRequest): Promise<Projection> => {
     const found = (await projections.list()).find((one) => one.name === name);
     if (!found) throw new HttpProblem('not-found', 'no such projection');
-    return projectionView(found);
+    return projectionView(found, isPlatform(signedIn(request)));
   };
 
   app.get(
@@ -33,7 +36,10 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
         response: answers({ 200: projectionList }),
       },
     },
-    async () => ({ data: (await projections.list()).map(projectionView) }),
+    async (request) => {
+      const whole = isPlatform(signedIn(request));
+      return { data: (await projections.list()).map((one) => projectionView(one, whole)) };
+    },
   );
 
   app.get(
@@ -48,13 +54,13 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
         response: answers({ 200: projectionSchema }, 'not-found'),
       },
     },
-    async (request) => find(request.params.name),
+    async (request) => find(request.params.name, request),
   );
 
   app.post(
     '/v1/projections/:name/rebuild',
     {
-      config: { permission: 'administer', idempotent: true, bodyOptional: true },
+      config: { permission: 'administer_platform', idempotent: true, bodyOptional: true },
       schema: {
         operationId: 'rebuildProjection',
         summary: 'Build a read model anew beside the live one, then swap',
@@ -68,7 +74,7 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
     async (request, reply) => {
       const { toPosition, toTime, dryRun, tenantId } = request.body;
       const { name } = request.params;
-      await find(name);
+      await find(name, request);
       projections.rebuild(name, {
         tenant: tenantId,
         dryRun,
@@ -78,14 +84,14 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
       return reply
         .status(202)
         .header('location', `/v1/projections/${name}`)
-        .send(await find(name));
+        .send(await find(name, request));
     },
   );
 
   app.post(
     '/v1/projections/:name/verify',
     {
-      config: { permission: 'administer', idempotent: true, bodyOptional: true },
+      config: { permission: 'administer_platform', idempotent: true, bodyOptional: true },
       schema: {
         operationId: 'verifyProjection',
         summary: 'Fold the log anew and compare every row with the live ones',
@@ -98,19 +104,19 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
     },
     async (request, reply) => {
       const { name } = request.params;
-      await find(name);
+      await find(name, request);
       projections.rebuild(name, { tenant: request.body.tenantId, dryRun: true });
       return reply
         .status(202)
         .header('location', `/v1/projections/${name}`)
-        .send(await find(name));
+        .send(await find(name, request));
     },
   );
 
   app.post(
     '/v1/projections/:name/rollback',
     {
-      config: { permission: 'administer', idempotent: true },
+      config: { permission: 'administer_platform', idempotent: true },
       schema: {
         operationId: 'rollBackProjection',
         summary: 'Show the tables that the last rebuild replaced',
@@ -122,7 +128,7 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
     },
     async (request) => {
       const { name } = request.params;
-      await find(name);
+      await find(name, request);
       return { name, position: String(await projections.rollback(name)) };
     },
   );
@@ -130,37 +136,28 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
 
 type Status = Awaited<ReturnType<ProjectionControl['list']>>[number];
 
-const projectionView = ({
-  position,
-  head,
-  lagMs,
-  lastError,
-  building,
-  rebuild,
-  ...rest
-}: Status): Projection => ({
+/** `whole`: with words that may be about other tenants. */
+const projectionView = (
+  { position, head, lagMs, lastError, building, rebuild, ...rest }: Status,
+  whole: boolean,
+): Projection => ({
   ...rest,
   position: String(position),
   head: String(head),
   lagMs: Math.round(lagMs),
   lastError: lastError && {
-    message: lastError.message,
+    message: whole ? lastError.message : 'a key that acts for every tenant sees it',
     at: formatTime(lastError.at),
     attempts: lastError.attempts,
   },
   building: building && { ...building, position: String(building.position) },
-  rebuild: rebuild && rebuildView(rebuild),
+  rebuild: rebuild && rebuildView(rebuild, whole),
 });
 
-const rebuildView = ({
-  phase,
-  startedAt,
-  finishedAt,
-  progress,
-  report,
-  error,
-  errorCode,
-}: RebuildState): Projection['rebuild'] => ({
+const rebuildView = (
+  { phase, startedAt, finishedAt, progress, report, error, errorCode }: RebuildState,
+  whole: boolean,
+): Projection['rebuild'] => ({
   phase,
   startedAt: formatTime(startedAt),
   finishedAt: formatOptionalTime(finishedAt),
@@ -173,6 +170,6 @@ const rebuildView = ({
   differences: report?.comparison ? differenceCount(report.comparison.tables) : null,
   // Without the sample rows: they may be other tenants'.
   tables: report?.comparison?.tables.map(({ samples, ...counts }) => counts) ?? null,
-  error,
+  error: error !== null && !whole ? 'a key that acts for every tenant sees it' : error,
   errorCode,
 });
