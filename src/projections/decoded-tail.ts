@@ -37,6 +37,11 @@ export class DecodedTail {
     return this.#reading;
   }
 
+  /** A reader that is about to come: what it needs is kept for it, as long as for one that is slow. */
+  expect(reader: object, position: Position = this.#after): void {
+    if (position >= this.#after) this.#readers.set(reader, position);
+  }
+
   /** Follows the log until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const pages = this.#environment.log.subscribe(this.#position, {

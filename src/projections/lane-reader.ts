@@ -4,7 +4,7 @@ import type { DecodedTail } from './decoded-tail.ts';
 import { type Batch, concernsPrefixes, type LogSlice, readSlices, takeBatch } from './log-slice.ts';
 import type { Projection } from './projection.ts';
 
-const CATCH_UP_PAGE = 2_000;
+const CATCH_UP_PAGE = 3_000;
 /** Between two looks at a log that has nothing new but is not at the tail yet either. */
 const RETRY_MS = 20;
 
@@ -24,6 +24,11 @@ export class LaneReader {
     this.#concerns = concernsPrefixes(projection.prefixes);
   }
 
+  /** Reading will begin soon, after `position`, or anywhere when that is not known. */
+  expect(position: Position | undefined): void {
+    this.#tail.expect(this, position);
+  }
+
   /** The next batch after `position`; an empty one when waitMs pass or the signal aborts first. */
   async next(position: Position, limit: number, signal: AbortSignal, waitMs?: number): Promise<Batch> {
     while (!signal.aborted) {
@@ -31,7 +36,7 @@ export class LaneReader {
       if (shared) this.#stopOwn();
       const slices = shared ?? (await this.#readOwn(position));
       const batch = takeBatch(slices, position, limit, this.#concerns);
-      if (batch.position > position || batch.broken) return batch;
+      if (batch.position > position || batch.broken) return shared ? batch : { ...batch, isFull: true };
       if (shared) await this.#changed(signal, waitMs);
       else await pause(RETRY_MS, signal);
       if (waitMs !== undefined && shared) break;

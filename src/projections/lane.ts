@@ -18,7 +18,7 @@ const MOST_EVENTS = 5_000;
 /**
  * From one batch to the next at least: a transaction costs more than the few events that come in so short a time. Longer
  * after a large batch, up to the longest above 5,000 events a second: most jobs start and end within that, and become
- * one change of a row instead of three. After a pause in the log nothing waits.
+ * one change of a row instead of three. After a pause in the log nothing waits, nor does who is behind.
  */
 const LINGER_MS = 10;
 const LINGER_EVENTS_PER_MS = 5;
@@ -40,6 +40,8 @@ export interface LaneOptions {
   readonly advanced: (projection: string, position: Position) => void;
   /** Builds the tables of a raised version beside the live ones and shows them once they have caught up. */
   readonly upgrade: (projection: Projection, signal: AbortSignal) => Promise<void>;
+  /** The checkpoint it will take over; undefined: none yet. */
+  readonly startsAt?: Position | undefined;
   readonly faultPauseMs?: number | undefined;
 }
 
@@ -60,6 +62,7 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options;
     this.#reader = new LaneReader(options.environment.log, options.tail, options.projection);
+    this.#reader.expect(options.startsAt);
   }
 
   /** Runs until the signal aborts. Rejects only when this process must not lead: see takeOver. */
@@ -97,7 +100,7 @@ export class Lane {
   }
 
   #lingerMs(): number {
-    if (this.#options.projection.urgent || this.#failures > 0) return 0;
+    if (this.#options.projection.urgent || this.#batch?.isFull || this.#failures > 0) return 0;
     const ms = LINGER_MS + (this.#batch?.events.length ?? 0) / LINGER_EVENTS_PER_MS;
     const sinceMs = performance.now() - this.#writtenAt;
     return Math.max(0, Math.min(ms, LONGEST_LINGER_MS) - sinceMs);

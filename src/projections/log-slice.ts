@@ -80,6 +80,8 @@ export interface Batch {
   readonly events: readonly DecodedEvent[];
   /** Everything up to here is in the batch or does not concern its reader. */
   readonly position: Position;
+  /** The next events are there already. */
+  readonly isFull?: boolean;
   /** The event after `position` that can't be read. */
   readonly broken?: BrokenEvent;
 }
@@ -98,7 +100,7 @@ export function takeBatch(
     for (const event of slice.events) {
       if (event.position <= after || !concerns(event.stream)) continue;
       if (broken && event.position > broken.stored.position) break;
-      if (events.length === limit) return { events, position };
+      if (events.length === limit) return { events, position, isFull: true };
       events.push(event);
       position = event.position;
     }

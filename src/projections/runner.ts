@@ -9,6 +9,9 @@ import { prepareProjections } from './prepare.ts';
 import type { Projection } from './projection.ts';
 import { rebuild } from './rebuild.ts';
 
+/** Positions that projections are apart at most to read the log together. */
+const TOGETHER: Position = 100_000n;
+
 export interface RunnerOptions {
   readonly environment: ProjectionEnvironment;
   readonly projections: readonly Projection[];
@@ -33,7 +36,8 @@ export async function runProjections(options: RunnerOptions, signal: AbortSignal
 
 async function runLanes(options: RunnerOptions, fence: bigint, signal: AbortSignal): Promise<void> {
   const { environment, projections } = options;
-  const tail = new DecodedTail(environment, await furthest(options), {
+  const checkpoints = await readCheckpoints(options);
+  const tail = new DecodedTail(environment, tailStart([...checkpoints.values()]), {
     prefixes: [...new Set(projections.flatMap(({ prefixes }) => prefixes))],
     withoutContent: !projections.some(({ needsContent }) => needsContent),
   });
@@ -44,7 +48,10 @@ async function runLanes(options: RunnerOptions, fence: bigint, signal: AbortSign
   const upgrade = async (projection: Projection, leading: AbortSignal) => {
     await rebuild({ environment, projection, signal: leading });
   };
-  const lanes = projections.map((projection) => new Lane({ ...options, projection, tail, fence, upgrade }));
+  const lanes = projections.map((projection) => {
+    const startsAt = checkpoints.get(projection.name);
+    return new Lane({ ...options, projection, tail, fence, upgrade, startsAt });
+  });
   const running = [tail, ...lanes].map(async (part) => {
     try {
       await part.run(stop);
@@ -56,13 +63,25 @@ async function runLanes(options: RunnerOptions, fence: bigint, signal: AbortSign
   for (const outcome of outcomes) if (outcome.status === 'rejected' && !signal.aborted) throw outcome.reason;
 }
 
-/** The tail starts where the furthest projection is, so that none waits for those that are far behind. */
-async function furthest({ environment, projections }: RunnerOptions): Promise<Position> {
-  let position = LOG_START;
+async function readCheckpoints({
+  environment,
+  projections,
+}: RunnerOptions): Promise<ReadonlyMap<string, Position>> {
+  const checkpoints = new Map<string, Position>();
   for (const projection of projections) {
     const generation = await liveGeneration(environment.pool, projection.name);
     const checkpoint = generation && (await readCheckpoint(environment.pool, projection, generation));
-    if (checkpoint && checkpoint.position > position) position = checkpoint.position;
+    if (checkpoint) checkpoints.set(projection.name, checkpoint.position);
   }
-  return position;
+  return checkpoints;
+}
+
+/**
+ * Where the furthest projection is, so that none waits for those that are far behind; or where the last of those is that
+ * are about as far, as they all are after the service was down, so that the log is read once for all of them.
+ */
+function tailStart(checkpoints: readonly Position[]): Position {
+  const descending = [...checkpoints].sort((left, right) => (left > right ? -1 : 1));
+  const furthest = descending[0] ?? LOG_START;
+  return descending.findLast((position) => position >= furthest - TOGETHER) ?? furthest;
 }

@@ -6,6 +6,7 @@ import { DecodedTail } from '../../src/projections/decoded-tail.ts';
 import { LaneReader } from '../../src/projections/lane-reader.ts';
 import { running } from '../support/running.ts';
 import { appendAmounts, decodeTally, tallyProjection } from '../support/tally.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const { signal } = new AbortController();
 
@@ -84,6 +85,24 @@ describe('the shared tail of the log', () => {
     await appendAmounts(memory, 'a', [50, 51]);
     expect(await readAmounts(reader, 50n, 52n)).toEqual([50, 51]);
     expect(state.reads).toBe(readsWhileBehind);
+  });
+
+  it('keeps what an expected reader needs until it comes', async () => {
+    const memory = createMemoryEventLog();
+    // 50 events of a megabyte: more than the tail keeps for those that it does not know of.
+    const { log, state } = observed(memory, 1024 * 1024);
+    await appendAmounts(
+      memory,
+      'a',
+      Array.from({ length: 50 }, (_, amount) => amount),
+    );
+    const tail = tailOf(log);
+    const reader = new LaneReader(log, tail, tallyProjection());
+    reader.expect(0n);
+    await using _ = running((stop) => tail.run(stop));
+    await waitUntil('the tail has read what it may hold', async () => state.served >= 20n);
+    expect(await readAmounts(reader, 0n, 50n)).toHaveLength(50);
+    expect(state.reads).toBe(0);
   });
 
   it('is not held up by a reader that stalls, which misses nothing either', async () => {
