@@ -39,7 +39,7 @@ function projectionTasks({
             projections,
             advanced: (projection, position) => {
               freshness.advanced(projection, position);
-              if (projection === READY_JOBS) dispatcher.wake();
+              if (projection === READY_JOBS) dispatcher.placed();
             },
           },
           signal,
@@ -56,6 +56,7 @@ function timerTasks({
   stagedJobsRelay,
   projectionEnvironment,
   operations,
+  tenancy,
 }: Parts): BackgroundTask[] {
   const deps = { ...dispatch, wake: () => dispatcher.wake() };
   const led = (name: string, task: BackgroundTask['task']): BackgroundTask => ({
@@ -65,6 +66,8 @@ function timerTasks({
   return [
     led('timers', fireTimers(deps)),
     led('leases', expireLeases(deps)),
+    led('plans', tenancy.applyPlans),
+    { name: 'plans_file', task: tenancy.keepFile },
     { name: 'staged_jobs', task: (signal) => stagedJobsRelay.run(signal) },
     { name: 'operations', task: (signal) => operations.run(signal) },
     { name: 'idempotency_keys', task: createIdempotencySweeper(pool) },

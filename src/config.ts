@@ -11,6 +11,7 @@ import {
 import type { InboundSettings } from './inbound.ts';
 import { INBOX_SETTINGS, inboundSettings } from './inbox-settings.ts';
 import { KAFKA_SETTINGS, kafkaOptions, kafkaProblems } from './kafka-settings.ts';
+import { PLAN_SETTINGS, type PlanSettings, planSettings } from './plan-settings.ts';
 import { type Setting, setting, wholeNumber } from './setting.ts';
 
 export const ROLES = ['api', 'projections', 'timers', 'forwarder', 'inbox'] as const;
@@ -37,6 +38,7 @@ export interface Config {
   /** Absent: public events stay here. */
   readonly kafka: KafkaOptions | undefined;
   readonly inbound: InboundSettings;
+  readonly plans: PlanSettings;
 }
 
 const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
@@ -105,6 +107,7 @@ const SETTINGS = {
   ...EVENTSTOREDB_SETTINGS,
   ...KAFKA_SETTINGS,
   ...INBOX_SETTINGS,
+  ...PLAN_SETTINGS,
 } as const;
 
 export const SETTING_LIST: readonly Setting[] = Object.entries(SETTINGS).map(
@@ -178,6 +181,7 @@ export function readConfig(
       eventStoreDb: eventStoreDbSettings(data),
       kafka: kafkaOptions(data),
       inbound: inboundSettings(data),
+      plans: planSettings(data),
     }),
   };
 }

@@ -51,6 +51,7 @@ import { WorkerWatch } from './commands/worker-watch.ts';
 import type { EventStoreDbSettings } from './eventstoredb-settings.ts';
 import { createInbound, DEFAULT_INBOUND, type Inbound, type InboundSettings } from './inbound.ts';
 import { type ClosableLog, openLog } from './open-log.ts';
+import type { PlanSettings } from './plan-settings.ts';
 import { deadLettersProjection } from './projections/dead-letters.ts';
 import type { ProjectionEnvironment } from './projections/environment.ts';
 import { Freshness } from './projections/freshness.ts';
@@ -58,7 +59,9 @@ import { jobsProjection } from './projections/jobs.ts';
 import type { Projection } from './projections/projection.ts';
 import type { Queries } from './projections/queries.ts';
 import { queueStatsProjection } from './projections/queue-stats.ts';
+import { QUOTA_USAGE } from './projections/quota-usage.ts';
 import { readyJobs } from './projections/ready-jobs.ts';
+import { createTenancy, type Tenancy } from './tenancy.ts';
 
 export interface PartsOptions {
   readonly databaseUrl: string;
@@ -72,6 +75,8 @@ export interface PartsOptions {
   readonly publicUrl?: string | undefined;
   /** Where public events go; absent: they stay here. */
   readonly kafka?: KafkaOptions | undefined;
+  /** Plans of tenants; absent: only those made over the API, and no plan for tenants to begin with. */
+  readonly plans?: PlanSettings | undefined;
   /** How events of other services are listened to. */
   readonly inbound?: InboundSettings | undefined;
   readonly logger?: Logger | undefined;
@@ -105,6 +110,7 @@ export interface Parts {
   readonly republisher: Republisher;
   readonly republicationStore: RepublicationStore;
   readonly inbound: Inbound;
+  readonly tenancy: Tenancy;
   close(): Promise<void>;
 }
 
@@ -140,7 +146,12 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     logger,
     metrics,
   };
-  const projections = [jobsProjection, deadLettersProjection, queueStatsProjection, readyJobs({ clock })];
+  const projections = [
+    jobsProjection,
+    deadLettersProjection,
+    queueStatsProjection,
+    readyJobs({ clock, announce: (lanes) => dispatcher.announce(lanes) }),
+  ];
   const holder = `${hostname()}:${process.pid}`;
   const lead = createLead({ pool: leaderPool, holder, logger, metrics });
   const projectionEnvironment = {
@@ -153,8 +164,20 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     metrics,
   };
 
-  const useCases = createUseCases(pool, dispatch, dispatcher, options);
   const queries = createQueries({ pool, clock });
+  const freshness = new Freshness({ environment: projectionEnvironment, projections });
+  const tenancy = createTenancy({
+    pool,
+    settings: options.plans ?? {},
+    useCases: createUseCases(pool, dispatch, dispatcher, options),
+    queries,
+    caughtUp: async () => freshness.waitFor(QUOTA_USAGE, await log.head(), 10_000),
+    clock,
+    ids,
+    logger,
+    metrics,
+  });
+  const { useCases } = tenancy;
   const operationStore = createOperationStore(pool);
   const stagedJobsRelay = createStagedJobsRelay({
     pool,
@@ -174,7 +197,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     dispatch,
     dispatcher,
     readyQueue,
-    stageJobs: createStageJobs({ clock, ids, maxPayloadBytes: options.maxPayloadBytes }),
+    stageJobs: tenancy.stageJobs(createStageJobs({ clock, ids, maxPayloadBytes: options.maxPayloadBytes })),
     stagedJobsRelay,
     useCases,
     queries,
@@ -183,7 +206,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     readJob: createReadJob({ log }),
     projections,
     projectionEnvironment,
-    freshness: new Freshness({ environment: projectionEnvironment, projections }),
+    freshness,
     forwarder:
       options.kafka &&
       createForwarder({
@@ -204,6 +227,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
       logger,
       metrics,
     }),
+    tenancy,
     forwarderStatus: createForwarderStatus({ pool: projectionPool, log, clock, metrics }),
     republisher: new Republisher({
       ...projectionEnvironment,

@@ -47,6 +47,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     publicUrl: config.publicUrl,
     kafka: config.kafka,
     inbound: config.inbound,
+    plans: config.plans,
     roles: new Set([...config.roles].filter((role) => role !== 'api')),
   });
   const stopping = new AbortController();

@@ -1,13 +1,15 @@
 import type pg from 'pg';
 import { createPlanStore } from './adapters/postgres/plans.ts';
+import type { StageJobs } from './adapters/postgres/staged-jobs.ts';
 import { pause } from './commands/pause.ts';
 import { type ApplyPlansDeps, createApplyPlans } from './commands/plans/apply-plans.ts';
 import { type AssignTerms, createAssignTerms } from './commands/plans/assign-terms.ts';
 import { createEnsureTerms, type EnsureTerms } from './commands/plans/default-terms.ts';
-import type { PlanStore } from './commands/plans/plan-store.ts';
+import { type PlanStore, termsOf } from './commands/plans/plan-store.ts';
 import type { Clock, Ids } from './commands/ports.ts';
 import type { Logger, Metrics } from './commands/telemetry.ts';
 import type { UseCases } from './commands/use-cases.ts';
+import { DEFAULT_TERMS, type QuotaTerms } from './domain/tenant-quota/limits.ts';
 import { type PlanSettings, readPlans } from './plan-settings.ts';
 import type { QuotaQueries } from './projections/quota-queries.ts';
 
@@ -16,9 +18,13 @@ export interface Tenancy {
   readonly plans: PlanStore;
   readonly defaultPlan: string | undefined;
   readonly assign: AssignTerms;
+  /** What a tenant that nothing was ever set for is held to from its first job on. */
+  initialTerms(): Promise<QuotaTerms>;
   readonly ensureTerms: EnsureTerms;
   /** Use cases that give a new tenant the default plan before its first job. */
   readonly useCases: UseCases;
+  /** The same for jobs inside a transaction of the caller's. */
+  readonly stageJobs: (stageJobs: StageJobs) => StageJobs;
   /** For one leader at a time. */
   readonly applyPlans: (signal: AbortSignal) => Promise<void>;
   /** Writes the plans of the file down. */
@@ -54,6 +60,10 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     defaultPlan,
     assign: createAssignTerms({ plans, useCases, defaultPlan }),
     ensureTerms,
+    async initialTerms() {
+      const plan = defaultPlan === undefined ? undefined : await plans.recent(defaultPlan);
+      return plan ? termsOf(plan) : DEFAULT_TERMS;
+    },
     useCases:
       defaultPlan === undefined
         ? useCases
@@ -63,6 +73,13 @@ export function createTenancy(options: TenancyOptions): Tenancy {
               await ensureTerms(context.tenantId, context.correlationId);
               return useCases.enqueueJobs(context, ...rest);
             },
+          },
+    stageJobs: (stageJobs) =>
+      defaultPlan === undefined
+        ? stageJobs
+        : async (client, context, requests) => {
+            await ensureTerms(context.tenantId, context.correlationId);
+            return stageJobs(client, context, requests);
           },
     applyPlans,
     async keepFile(signal) {

@@ -72,6 +72,24 @@ const enqueueWithKey: Request = ['POST', '/v1/jobs', { type: 't' }, { 'idempoten
 const amend: Request = ['PATCH', `/v1/jobs/${ID}`, { priority: 1 }];
 const list: Request = ['GET', '/v1/jobs'];
 const refused = (reason: Refused['reason']) => ({ request: amend, parts: refusing(reason) });
+const refusedEnqueue = (refusal: Omit<Refused, 'kind'>) => ({
+  request: enqueue,
+  parts: { useCases: { enqueueJobs: async () => [{ kind: 'refused', ...refusal }] } } satisfies TestParts,
+});
+const ON_PLAN = {
+  tenantId: 'a',
+  quota: null,
+  revision: null,
+  unfinished: 0,
+  reserved: 0,
+  running: 0,
+  usedToday: 0,
+  usedAhead: 0,
+  resetAt: 0,
+  suspended: false,
+  position: '0',
+  updatedAt: 0,
+};
 
 const NOBODY_FORWARDS: ForwarderState = {
   status: 'waiting',
@@ -141,8 +159,19 @@ const WAYS: Readonly<
     request: ['POST', '/v1/projections/jobs/rollback', undefined, PLATFORM],
     parts: projections({}),
   },
-  'quota-exceeded': refused('quota_exceeded'),
-  'tenant-suspended': refused('tenant_suspended'),
+  'quota-exceeded': refusedEnqueue({
+    reason: 'quota_exceeded',
+    quota: { limit: 'jobsPerDay', value: 5, used: 5 },
+  }),
+  'tenant-paused': refused('tenant_suspended'),
+  'plan-not-found': { request: ['GET', '/v1/plans/none'] },
+  'plan-taken': { request: ['PUT', '/v1/plans/p', {}, PLATFORM] },
+  'plan-in-use': {
+    request: ['DELETE', '/v1/plans/p', undefined, PLATFORM],
+    parts: {
+      queries: { listTenants: async () => ({ rows: [ON_PLAN], nextCursor: null, prevCursor: null }) },
+    },
+  },
   contended: { request: enqueue, parts: failing(new ContendedError('job-a.1')) },
   'job-exists': refused('job_exists'),
   'job-finished': refused('job_finished'),
@@ -184,6 +213,8 @@ const RETRYABLE: readonly ProblemCode[] = [
   'idempotency-in-progress',
   'contended',
   'too-many-requests',
+  'quota-exceeded',
+  'tenant-paused',
   'dependency-unavailable',
   'log-overloaded',
   'log-unavailable',

@@ -13,6 +13,7 @@ import { createJobHandler } from '../../src/commands/job-handler.ts';
 import { formatLeaseToken } from '../../src/commands/lease-token.ts';
 import { createLimitQueue } from '../../src/commands/limit-queue.ts';
 import { createPauseQueue } from '../../src/commands/pause-queue.ts';
+import { createAssignTerms } from '../../src/commands/plans/assign-terms.ts';
 import { createPurgeDeadLetter } from '../../src/commands/purge-dead-letter.ts';
 import { createReadJob } from '../../src/commands/read-job.ts';
 import { createReadQuota } from '../../src/commands/read-quota.ts';
@@ -27,6 +28,7 @@ import { createSuspendTenant } from '../../src/commands/suspend-tenant.ts';
 import { noLogger, noMetrics } from '../../src/commands/telemetry.ts';
 import type { Claim, UseCases } from '../../src/commands/use-cases.ts';
 import { jobStream } from '../../src/domain/job/stream.ts';
+import { DEFAULT_TERMS } from '../../src/domain/tenant-quota/limits.ts';
 import type { Queries } from '../../src/projections/queries.ts';
 
 /** Keys of the test server: `admin-a` may everything as tenant a, and so on. */
@@ -124,6 +126,22 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
         replayed: async () => undefined,
       },
       consumers: async () => [],
+    },
+    tenancy: {
+      plans: {
+        list: async () => [],
+        get: async () => undefined,
+        recent: async () => undefined,
+        put: async () => 'taken',
+        remove: async () => 'missing',
+        replaceFromFile: async () => undefined,
+        toApply: async () => undefined,
+        applied: async () => undefined,
+      },
+      defaultPlan: undefined,
+      assign: createAssignTerms({ plans: { get: async () => undefined }, useCases, defaultPlan: undefined }),
+      ensureTerms: async () => undefined,
+      initialTerms: async () => DEFAULT_TERMS,
     },
     workers: { directWorker: async () => false, listWorkers: async () => [] },
     credentials: { verify: async (token) => PRINCIPALS[token] },

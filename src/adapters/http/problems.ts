@@ -3,12 +3,15 @@ import { type Logger, noLogger } from '../../commands/telemetry.ts';
 import type { Refused } from '../../commands/use-cases.ts';
 import { isDatabaseAway } from '../postgres/sql-errors.ts';
 import type { Problem } from './contract/problem.ts';
-import { PROBLEMS, type ProblemCode, slug } from './problem-catalogue.ts';
+import { PROBLEMS, type ProblemCode, problemOf } from './problem-catalogue.ts';
+import { quotaDetails } from './quota-details.ts';
 import { InvalidRequestError, placesOf } from './request-validation.ts';
 import { sendText } from './send-json.ts';
 
 export interface ProblemOptions {
   readonly errors?: Problem['errors'];
+  readonly quota?: Problem['quota'];
+  readonly suspension?: Problem['suspension'];
   readonly retryAfterMs?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -32,15 +35,22 @@ export const invalid = (pointer: string, detail: string): HttpProblem =>
 export function accept<Result extends { readonly kind: string }>(
   result: Result | Refused,
 ): Exclude<Result, Refused> {
-  if (result.kind === 'refused') throw new HttpProblem(slug((result as Refused).reason));
+  if (result.kind === 'refused') throw refusal(result as Refused);
   return result as Exclude<Result, Refused>;
 }
 
 /** The problem of one item of a batch. */
-export const refusalBody = (refused: Refused): Problem => problemBody(new HttpProblem(slug(refused.reason)));
+export const refusalBody = (refused: Refused): Problem => problemBody(refusal(refused));
+
+/** What a use case's refusal is to its caller. */
+export function refusal(refused: Refused, options: ProblemOptions = {}): HttpProblem {
+  const { detail, ...details } = quotaDetails(refused);
+  return new HttpProblem(problemOf(refused.reason), detail, { ...details, ...options });
+}
 
 export function problemBody(problem: HttpProblem, request?: FastifyRequest): Problem {
   const { status, title } = PROBLEMS[problem.code];
+  const { errors, quota, suspension } = problem.options;
   return {
     type: `/problems/${problem.code}`,
     title,
@@ -48,7 +58,9 @@ export function problemBody(problem: HttpProblem, request?: FastifyRequest): Pro
     code: problem.code,
     detail: problem.message,
     ...(request && { instance: request.url.slice(0, 500), requestId: request.id }),
-    ...(problem.options.errors && { errors: problem.options.errors }),
+    ...(errors && { errors }),
+    ...(quota && { quota }),
+    ...(suspension && { suspension }),
   };
 }
 

@@ -4,7 +4,7 @@ import { pause } from '../pause.ts';
 import type { Ids } from '../ports.ts';
 import { type Metrics, noMetrics } from '../telemetry.ts';
 import type { UseCases } from '../use-cases.ts';
-import type { Plan, PlanStore, PlanToApply } from './plan-store.ts';
+import { type Plan, type PlanStore, type PlanToApply, termsOf } from './plan-store.ts';
 
 export interface ApplyPlansDeps {
   readonly plans: Pick<PlanStore, 'list' | 'toApply' | 'applied'>;
@@ -86,14 +86,13 @@ async function giveToAll(
 
 /** A busy tenant's stream moves on all the time, but whoever takes it off the plan must win. */
 async function give({ useCases, ids, metrics = noMetrics }: ApplyPlansDeps, plan: Plan, tenantId: string) {
-  const { name, limits, onExceed, weight, revision } = plan;
+  const { name, revision } = plan;
   const context = { tenantId, actor: { id: 'plans', auth: 'system' as const }, correlationId: ids.next() };
   for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
     const { quota, revision: expectedRevision } = await useCases.readQuota(tenantId);
     if (!quota || quota.terms.plan !== name || has(quota, plan)) return;
-    const terms = { plan: name, limits, onExceed, weight };
     const reason = `revision ${revision} of plan ${name}`;
-    const result = await useCases.setTerms(context, terms, { reason, expectedRevision });
+    const result = await useCases.setTerms(context, termsOf(plan), { reason, expectedRevision });
     if (result.kind === 'changed') return metrics.count('plan_terms_given_total');
   }
   throw new ContendedError(`quota-${tenantId}`);

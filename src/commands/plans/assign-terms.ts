@@ -1,7 +1,7 @@
 import { DEFAULT_TERMS } from '../../domain/tenant-quota/limits.ts';
 import type { CallContext } from '../call-context.ts';
 import type { OnRevision, QuotaChanged, QuotaRefused, UseCases } from '../use-cases.ts';
-import type { PlanStore } from './plan-store.ts';
+import { type PlanStore, termsOf } from './plan-store.ts';
 import type { PlanTerms } from './plan-terms.ts';
 
 export type AssignRefused = QuotaRefused | { readonly kind: 'refused'; readonly reason: 'plan_not_found' };
@@ -29,9 +29,11 @@ export function createAssignTerms({ plans, useCases, defaultPlan }: AssignTermsD
     let expectedRevision = request.expectedRevision;
     let plan = await plans.get(name);
     for (let tries = 1; plan; tries += 1) {
-      const { limits, onExceed, weight, revision } = plan;
-      const terms = { plan: name, limits, onExceed, weight };
-      const result = await useCases.setTerms(context, terms, { reason: request.reason, expectedRevision });
+      const { revision } = plan;
+      const result = await useCases.setTerms(context, termsOf(plan), {
+        reason: request.reason,
+        expectedRevision,
+      });
       if (result.kind === 'refused') return result;
       // Whoever applies a changed plan to its tenants could not know yet that this is one of them.
       plan = await plans.get(name);

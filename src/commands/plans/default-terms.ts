@@ -2,7 +2,7 @@ import type { CallContext } from '../call-context.ts';
 import { type Clock, NO_STREAM } from '../ports.ts';
 import { type Logger, noLogger } from '../telemetry.ts';
 import type { UseCases } from '../use-cases.ts';
-import type { PlanStore } from './plan-store.ts';
+import { type PlanStore, termsOf } from './plan-store.ts';
 
 /** Gives a tenant that nothing was ever set for the terms of the default plan; call it before its jobs are enqueued. */
 export type EnsureTerms = (tenantId: string, correlationId: string) => Promise<void>;
@@ -43,14 +43,12 @@ export function createEnsureTerms(deps: DefaultTermsDeps): EnsureTerms {
         }
         return;
       }
-      const { limits, onExceed, weight } = plan;
       const context: CallContext = { tenantId, actor: { id: 'default-plan', auth: 'system' }, correlationId };
       // Refused: somebody was faster, and knew better.
-      await useCases.setTerms(
-        context,
-        { plan: defaultPlan, limits, onExceed, weight },
-        { reason: 'default plan', expectedRevision: NO_STREAM },
-      );
+      await useCases.setTerms(context, termsOf(plan), {
+        reason: 'default plan',
+        expectedRevision: NO_STREAM,
+      });
     }
     if (known.size >= MOST_KNOWN) known.clear();
     known.add(tenantId);

@@ -1,3 +1,4 @@
+import type { QuotaTerms } from '../../domain/tenant-quota/limits.ts';
 import type { PlanTerms } from './plan-terms.ts';
 
 export interface Plan extends PlanTerms {
@@ -14,6 +15,13 @@ export interface Plan extends PlanTerms {
   /** Every tenant on the plan has been given the terms of this revision; -1: not all of any. */
   readonly appliedRevision: number;
 }
+
+export const termsOf = ({ name, limits, onExceed, weight }: Plan): QuotaTerms => ({
+  plan: name,
+  limits,
+  onExceed,
+  weight,
+});
 
 export interface PlanWrite {
   readonly name: string;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { onExceed, planName, termsRequest } from '../../../commands/plans/plan-terms.ts';
-import { reason, tenantId, text, time } from './values.ts';
+import { limitName } from './quota-refusal.ts';
+import { cursor, pageLimit, pageOf, position, reason, tenantId, time } from './values.ts';
 
 /** PUT /v1/tenants/{tenant}/quota: a plan, or terms of its own. */
 export const putQuotaRequest = z
@@ -60,7 +61,10 @@ export const suspension = z
 export const quota = z
   .object({
     tenantId,
-    revision: z.int().describe('−1: nobody has set anything for this tenant yet.'),
+    revision: z
+      .int()
+      .nullable()
+      .describe('−1: nobody has set anything for this tenant yet; null: with asOf.'),
     plan: z.string().nullable().describe('null: limits of its own, or none.'),
     limits,
     onExceed,
@@ -71,31 +75,6 @@ export const quota = z
   })
   .meta({ id: 'Quota' });
 export type Quota = z.infer<typeof quota>;
-
-const limitName = z.enum([
-  'jobsPerDay',
-  'unfinishedJobs',
-  'runningJobs',
-  'enqueuesPerSecond',
-  'enqueueBurst',
-  'payloadBytes',
-]);
-
-/** What a limit was full of: in the problems `quota-exceeded` and `payload-too-large`. */
-export const quotaRefusal = z
-  .object({
-    limit: limitName,
-    value: z.int(),
-    used: z.int(),
-    resetAt: time.nullable().describe('When there is room again, as far as that is known.'),
-  })
-  .meta({ id: 'QuotaRefusal' });
-export type QuotaRefusalBody = z.infer<typeof quotaRefusal>;
-
-/** In the problem `tenant-paused`. */
-export const suspensionRefusal = z
-  .object({ reason: z.string(), until: time.nullable() })
-  .meta({ id: 'SuspensionRefusal' });
 
 /** PUT /v1/tenants/{tenant}/pause */
 export const pauseTenantRequest = z
@@ -111,4 +90,73 @@ export const pauseTenantRequest = z
   })
   .meta({ id: 'PauseTenant', examples: [{ reason: 'invoice 2026-11 is unpaid', mode: 'all' }] });
 
-export const historyCursor = text(200);
+/** GET /v1/tenants/{tenant}/quota */
+export const getQuotaQuery = z.strictObject({
+  asOf: time.optional().describe('As it was then, by the ledger: usage to the minute.'),
+});
+
+/** GET /v1/tenants/{tenant}/quota/history */
+export const quotaHistoryQuery = z.strictObject({
+  from: time.optional().describe('Inclusive.'),
+  to: time.optional().describe('Exclusive.'),
+  limit: pageLimit,
+  cursor: cursor.optional(),
+});
+export type QuotaHistoryQuery = z.input<typeof quotaHistoryQuery>;
+
+const terms = z.object({ plan: z.string().nullable(), limits, onExceed, weight: z.int() });
+
+/** What one line of the ledger says happened. */
+const quotaChange = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('initialized'), terms, reason: z.string().nullable() }),
+  z.object({ kind: z.literal('limits_changed'), terms, reason: z.string().nullable() }),
+  z
+    .object({
+      kind: z.literal('usage'),
+      reserved: z.int().describe('Slots taken for jobs that were to be created.'),
+      ahead: z.int().describe('Of these, for the day after.'),
+      released: z.int().describe('Slots freed, because jobs ended.'),
+      adopted: z.int().describe('Jobs that came without a reservation: by a transaction or an event.'),
+      revived: z.int().describe('Ended jobs that a person brought back.'),
+    })
+    .describe('All of one minute.'),
+  z
+    .object({
+      kind: z.literal('exceeded'),
+      limit: limitName,
+      value: z.int(),
+      used: z.int(),
+      refused: z.int().describe('Jobs refused or put off since the line before it.'),
+      resetAt: time.nullable(),
+    })
+    .describe('The first refusal of a while, then one line a minute.'),
+  z.object({
+    kind: z.literal('reset'),
+    by: z.enum(['day', 'person']),
+    used: z.int(),
+    reason: z.string().nullable(),
+  }),
+  z.object({
+    kind: z.literal('suspended'),
+    mode: z.enum(['claims', 'all']),
+    reason: z.string(),
+    until: time.nullable(),
+  }),
+  z.object({ kind: z.literal('resumed'), reason: z.string().nullable() }),
+]);
+
+export const quotaHistoryEntry = z
+  .object({
+    at: time,
+    position,
+    actor: z.string().describe('Who did it.'),
+    change: quotaChange,
+    after: z
+      .object({ terms, usage: usage.omit({ runningJobs: true }), suspended: suspension.nullable() })
+      .describe('The tenant after it.'),
+  })
+  .meta({ id: 'QuotaHistoryEntry' });
+export type QuotaHistoryEntry = z.infer<typeof quotaHistoryEntry>;
+
+export const quotaHistoryPage = pageOf(quotaHistoryEntry).meta({ id: 'QuotaHistoryPage' });
+export type QuotaHistoryPage = z.infer<typeof quotaHistoryPage>;

@@ -1,0 +1,135 @@
+import type { Plan } from '../../../commands/plans/plan-store.ts';
+import { toTerms } from '../../../commands/plans/plan-terms.ts';
+import { signedIn } from '../caller.ts';
+import {
+  type Plan as PlanView,
+  planList,
+  planParams,
+  plan as planSchema,
+  putPlanRequest,
+} from '../contract/plans.ts';
+import { HttpProblem } from '../problems.ts';
+import { expectedRevision, setRevision } from '../revision-headers.ts';
+import { formatTime } from '../rfc3339.ts';
+import type { App, ServerParts } from '../server-parts.ts';
+import { answers } from './describe.ts';
+
+const TAGS = ['plans'];
+
+export function planRoutes(app: App, parts: ServerParts): void {
+  const { queries } = parts;
+  // Describing the API calls nothing, and has no parts.
+  const tenancy = () => parts.tenancy;
+
+  const view = (plan: Plan): PlanView => ({
+    name: plan.name,
+    revision: plan.revision,
+    limits: plan.limits,
+    onExceed: plan.onExceed,
+    weight: plan.weight,
+    isDefault: plan.name === tenancy().defaultPlan,
+    fromFile: plan.fromFile,
+    applied: plan.appliedRevision === plan.revision,
+    createdAt: formatTime(plan.createdAt),
+    updatedAt: formatTime(plan.updatedAt),
+    updatedBy: plan.updatedBy,
+    reason: plan.reason,
+  });
+
+  app.get(
+    '/v1/plans',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listPlans',
+        summary: 'Named sets of limits',
+        tags: TAGS,
+        response: answers({ 200: planList }),
+      },
+    },
+    async () => ({ data: (await tenancy().plans.list()).map(view) }),
+  );
+
+  app.get(
+    '/v1/plans/:name',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'getPlan',
+        summary: 'One plan',
+        tags: TAGS,
+        params: planParams,
+        response: answers({ 200: planSchema }, 'plan-not-found'),
+      },
+    },
+    async (request, reply) => {
+      const found = await tenancy().plans.get(request.params.name);
+      if (!found) throw new HttpProblem('plan-not-found');
+      setRevision(reply, found.revision);
+      return view(found);
+    },
+  );
+
+  app.put(
+    '/v1/plans/:name',
+    {
+      config: { permission: 'administer_platform' },
+      schema: {
+        operationId: 'putPlan',
+        summary: 'Make or change a plan',
+        description:
+          'The whole document: limits that are left out are unlimited. Tenants on the plan get its terms in the ' +
+          'background, one event each; `applied` says when all have them.',
+        tags: TAGS,
+        params: planParams,
+        body: putPlanRequest,
+        response: answers({ 200: planSchema }, 'malformed-json', 'plan-taken', 'revision-mismatch'),
+      },
+    },
+    async (request, reply) => {
+      const { reason, ...terms } = request.body;
+      const written = await tenancy().plans.put({
+        name: request.params.name,
+        terms: toTerms(terms),
+        by: signedIn(request).name,
+        reason,
+        expectedRevision: expectedRevision(request),
+      });
+      if (written === 'taken') throw new HttpProblem('plan-taken');
+      if (written === 'revision_mismatch') throw new HttpProblem('revision-mismatch');
+      setRevision(reply, written.revision);
+      return view(written);
+    },
+  );
+
+  app.delete(
+    '/v1/plans/:name',
+    {
+      config: { permission: 'administer_platform' },
+      schema: {
+        operationId: 'deletePlan',
+        summary: 'End a plan that nobody is on',
+        tags: TAGS,
+        params: planParams,
+        response: answers(
+          { 204: undefined },
+          'plan-not-found',
+          'plan-taken',
+          'plan-in-use',
+          'revision-mismatch',
+        ),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { plans, defaultPlan } = tenancy();
+      const { rows } = await queries.listTenants({ plan: name }, { limit: 1 });
+      if (name === defaultPlan || rows.length > 0) throw new HttpProblem('plan-in-use');
+      const removed = await plans.remove(name, expectedRevision(request));
+      if (removed === 'missing') throw new HttpProblem('plan-not-found');
+      if (removed === 'taken') throw new HttpProblem('plan-taken');
+      if (removed === 'revision_mismatch') throw new HttpProblem('revision-mismatch');
+      return reply.status(204).send();
+    },
+  );
+}
