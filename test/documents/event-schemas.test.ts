@@ -6,10 +6,13 @@ import { dataSchemas } from '../../src/adapters/cloudevents/data-schema.ts';
 import { EVENT_SCHEMAS, PUBLIC_EVENT_TYPES } from '../../src/adapters/cloudevents/event-schemas.ts';
 import { schemaFiles } from '../../src/adapters/cloudevents/json-schemas.ts';
 import { EVENT_SOURCE, toCloudEvent } from '../../src/adapters/cloudevents/to-cloud-event.ts';
+import type { DecodedEvent } from '../../src/commands/decoded-event.ts';
 import { jobEventDefinitions } from '../../src/commands/job-codec.ts';
 import { LOG_START } from '../../src/commands/ports.ts';
 import { SETTING_LIST } from '../../src/config.ts';
 import type { JobEvent } from '../../src/domain/job/events.ts';
+import type { TenantQuotaEvent } from '../../src/domain/tenant-quota/events.ts';
+import { QUOTA_EVENTS } from '../support/quota-events.ts';
 
 const document = readFileSync(new URL('../../docs/events.md', import.meta.url), 'utf8');
 
@@ -37,7 +40,9 @@ function problemsOf(type: string, data: unknown): string {
 
 describe('what is sent', () => {
   const events = Object.keys(jobEventDefinitions).flatMap(examples);
-  const sent = events.flatMap((event) => toCloudEvent(decoded(event)) ?? []);
+  const sent = [...events.map(decoded), ...QUOTA_EVENTS.map(decodedQuota)].flatMap(
+    (event) => toCloudEvent(event) ?? [],
+  );
 
   it('is of every public type', () => {
     expect([...new Set(sent.map(({ type }) => type))].sort()).toEqual([...PUBLIC_EVENT_TYPES].sort());
@@ -120,14 +125,19 @@ function examples(type: string): readonly JobEvent[] {
   return examples.map(({ event }) => event);
 }
 
-function decoded(event: JobEvent): Parameters<typeof toCloudEvent>[0] {
-  const metadata = {
-    tenantId: 'acme',
-    actor: { id: 'k1', auth: 'api_key' },
-    correlationId: 'c1',
-    causationId: 'c2',
-    occurredAt: 0,
-  } as const;
-  const place = { stream: 'job-acme.j1', revision: 0, position: LOG_START, recordedAt: 0 };
-  return { aggregate: 'job', tenantId: 'acme', jobId: 'j1', event, metadata, ...place };
+const metadata = {
+  tenantId: 'acme',
+  actor: { id: 'k1', auth: 'api_key' },
+  correlationId: 'c1',
+  causationId: 'c2',
+  occurredAt: 0,
+} as const;
+const place = { tenantId: 'acme', revision: 0, position: LOG_START, recordedAt: 0, metadata };
+
+function decoded(event: JobEvent): DecodedEvent {
+  return { aggregate: 'job', stream: 'job-acme.j1', jobId: 'j1', event, ...place };
+}
+
+function decodedQuota(event: TenantQuotaEvent): DecodedEvent {
+  return { aggregate: 'tenant_quota', stream: 'quota-acme', event, ...place };
 }

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { publicEvent } from '../../src/adapters/cloudevents/public-event.ts';
+import { type PublicEvent, publicEvent } from '../../src/adapters/cloudevents/public-event.ts';
 import { dedupeKeyEventDefinitions } from '../../src/commands/dedupe-key-codec.ts';
 import { jobEventDefinitions } from '../../src/commands/job-codec.ts';
 import { LOG_START } from '../../src/commands/ports.ts';
 import { queueEventDefinitions } from '../../src/commands/queue-codec.ts';
+import { tenantQuotaEventDefinitions } from '../../src/commands/tenant-quota-codec.ts';
 import type { JobEvent } from '../../src/domain/job/events.ts';
+import { QUOTA_EVENTS } from '../support/quota-events.ts';
 
 interface Definition {
   readonly schema: z.ZodType;
@@ -50,6 +52,7 @@ const documented = new Map(
 const actual = Object.entries<Definition>({
   ...jobEventDefinitions,
   ...queueEventDefinitions,
+  ...tenantQuotaEventDefinitions,
   ...dedupeKeyEventDefinitions,
 }).map(([type, definition]): [string, readonly string[]] => [type, fieldsOf(definition)]);
 
@@ -60,6 +63,14 @@ it('every event is documented, and no other', () => {
 it.each(actual)('%s is documented with its fields', (type, fields) => {
   expect(documented.get(type)?.fields).toEqual([...fields].sort());
 });
+
+const metadata = {
+  tenantId: 'acme',
+  actor: { id: 'k1', auth: 'api_key' },
+  correlationId: 'c1',
+  causationId: 'c2',
+  occurredAt: 0,
+} as const;
 
 describe('what is published', () => {
   const jobTypes = Object.keys(jobEventDefinitions);
@@ -75,33 +86,37 @@ describe('what is published', () => {
         position: LOG_START,
         recordedAt: 0,
         tenantId: 'acme',
-        metadata: {
-          tenantId: 'acme',
-          actor: { id: 'k1', auth: 'api_key' },
-          correlationId: 'c1',
-          causationId: 'c2',
-          occurredAt: 0,
-        },
+        metadata,
       }),
     );
-    const members = faces.flatMap((face) => {
-      if (!face) return [];
-      const details = Object.entries(face.details).filter(([, value]) => value !== undefined);
-      const content = face.content ? [face.content.field] : [];
-      return [...Object.keys(face.identity), ...details.map(([name]) => name), ...content];
-    });
-    const types = new Set(faces.map((face) => face?.type ?? 'internal'));
-    expect(documented.get(type)?.face).toBe([...types].join());
-    expect(documented.get(type)?.published).toEqual([...new Set(members)].sort());
+    expectDocumented(type, faces);
+  });
+
+  it.each(QUOTA_EVENTS)('of $type is documented', (event) => {
+    const place = { stream: 'quota-acme', revision: 0, position: LOG_START, recordedAt: 0, tenantId: 'acme' };
+    expectDocumented(event.type, [publicEvent({ aggregate: 'tenant_quota', event, ...place, metadata })]);
   });
 
   it('is nothing of the other aggregates', () => {
-    const others = [...documented].filter(([type]) => !jobTypes.includes(type));
+    const known = [...jobTypes, ...Object.keys(tenantQuotaEventDefinitions)];
+    const others = [...documented].filter(([type]) => !known.includes(type));
     expect(others.filter(([, { face, published }]) => face !== 'internal' || published.length > 0)).toEqual(
       [],
     );
   });
 });
+
+function expectDocumented(type: string, faces: readonly (PublicEvent | undefined)[]): void {
+  const members = faces.flatMap((face) => {
+    if (!face) return [];
+    const details = Object.entries(face.details).filter(([, value]) => value !== undefined);
+    const content = face.content ? [face.content.field] : [];
+    return [...Object.keys(face.identity ?? {}), ...details.map(([name]) => name), ...content];
+  });
+  const types = new Set(faces.map((face) => face?.type ?? 'internal'));
+  expect(documented.get(type)?.face).toBe([...types].join());
+  expect(documented.get(type)?.published).toEqual([...new Set(members)].sort());
+}
 
 function fieldsOf({ schema, content }: Definition): readonly string[] {
   if (!(schema instanceof z.ZodObject)) throw new Error('event data is an object');

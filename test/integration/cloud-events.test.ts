@@ -6,6 +6,8 @@ import { toCloudEvent } from '../../src/adapters/cloudevents/to-cloud-event.ts';
 import type { DecodedEvent } from '../../src/commands/decoded-event.ts';
 import type { JobEvent } from '../../src/domain/job/events.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
+import type { TenantQuotaEvent } from '../../src/domain/tenant-quota/events.ts';
+import { QUOTA_EVENTS, quotaExceeded, quotaReset } from '../support/quota-events.ts';
 
 const identity = { type: 'email.send', queue: 'default', priority: 5 };
 const error = { type: 'E', message: 'no', fingerprint: 'f' };
@@ -82,6 +84,13 @@ const INTERNAL: readonly JobEvent[] = [
   { type: 'JobVoided', data: { reason: 'r' } },
 ];
 
+const ofQuota = (event: TenantQuotaEvent): DecodedEvent => {
+  const { stream: _, ...place } = decoded(enqueued('{}'));
+  const { tenantId, revision, position, recordedAt, metadata } = place;
+  const stream = 'quota-acme';
+  return { aggregate: 'tenant_quota', stream, event, tenantId, revision, position, recordedAt, metadata };
+};
+
 describe('CloudEvents', () => {
   it.each(PUBLIC)('are valid: %j as %s, %s', (event, type, status) => {
     const json = toCloudEvent(decoded(event))?.json ?? '';
@@ -107,6 +116,29 @@ describe('CloudEvents', () => {
 
   it.each(INTERNAL)('are not made of $type', (event) => {
     expect(toCloudEvent(decoded(event))).toBeUndefined();
+  });
+
+  it.each([
+    [
+      quotaExceeded({ resetAt: Date.UTC(2026, 10, 22) }),
+      'eventzr.jobs.quota.exceeded.v1',
+      { limit: 'jobsPerDay', value: 100, used: 100, refused: 3, resetAt: '2026-11-22T00:00:00.000Z' },
+    ],
+    [quotaReset(), 'eventzr.jobs.quota.reset.v1', { by: 'day', used: 100 }],
+  ] as const)('about a tenant are valid, and hold nothing of a job: %j', (event, type, data) => {
+    const sent = toCloudEvent(ofQuota(event));
+    const cloudEvent = new CloudEvent<Record<string, unknown>>(JSON.parse(sent?.json ?? ''), true);
+    expect(cloudEvent).toMatchObject({ type, subject: 'acme', partitionkey: 'acme', sequence: '0000000007' });
+    expect(cloudEvent.data).toEqual({ tenantId: 'acme', ...data });
+    expect(sent).toMatchObject({ tenantId: 'acme', jobId: undefined, queue: undefined });
+  });
+
+  it('are not made of what else happens to a quota', () => {
+    const types = QUOTA_EVENTS.map((event) => toCloudEvent(ofQuota(event))?.type);
+    expect(types.filter((type) => type !== undefined)).toEqual([
+      'eventzr.jobs.quota.exceeded.v1',
+      'eventzr.jobs.quota.reset.v1',
+    ]);
   });
 
   it('carry payloads byte for byte', () => {

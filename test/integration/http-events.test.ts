@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type TestApi, testApi } from '../support/api.ts';
+import { appendQuota } from '../support/quota-events.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 interface SseEvent {
@@ -98,6 +99,28 @@ describe('the event stream', () => {
     await waitUntil('an event came', () => typesOf(stream.events()).length > 0);
     expect(typesOf(stream.events())).toEqual(['after']);
     stream.close();
+  });
+
+  it('has what happens to the quota of the tenant, and of no other whose name begins alike', async () => {
+    const { log } = api.parts;
+    await appendQuota(log, 'ab');
+    await appendQuota(log, 'a');
+    await enqueue('job');
+    const quota = ['eventzr.jobs.quota.exceeded.v1', 'eventzr.jobs.quota.reset.v1'];
+    const all = await open('?after=0');
+    const ofQueue = await open('?after=0&queue=default');
+    await waitUntil('both caught up', () =>
+      [all, ofQueue].every((stream) => stream.events().some(({ event }) => event === 'caught-up')),
+    );
+    const shown = (stream: typeof all) =>
+      stream.events().flatMap(({ event }) => (event === 'caught-up' ? [] : [event]));
+    expect(shown(all)).toEqual([...quota, 'eventzr.jobs.enqueued.v1']);
+    expect(shown(ofQueue)).toEqual(['eventzr.jobs.enqueued.v1']);
+    for (const stream of [all, ofQueue]) stream.close();
+    const page = (await api.call('GET', `/v1/events?types=${quota.join()}`)).json();
+    expect(page.data.map(({ event }: { event: { type: string; subject: string } }) => event)).toMatchObject(
+      quota.map((type) => ({ type, subject: 'a', data: { tenantId: 'a' } })),
+    );
   });
 
   it('shows a tenant its own events only, and those that the filter asks for', async () => {

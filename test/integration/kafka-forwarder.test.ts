@@ -15,6 +15,7 @@ import {
 } from '../support/forwarding.ts';
 import { readFeed } from '../support/kafka-reader.ts';
 import { type KafkaServer, startKafka, whyNoKafka } from '../support/kafka-server.ts';
+import { appendQuota } from '../support/quota-events.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const given = process.env.KAFKA_BROKERS?.split(',');
@@ -140,6 +141,20 @@ describe.skipIf(skip)('the forwarder to Kafka', { timeout: 90_000 }, () => {
     expect(state).toMatchObject({ status: 'live', leader: 'test', lagEvents: 0, lagMs: 0, undelivered: 0 });
     expect(state.position).toBe(state.head);
     expect(await pending(set)).toEqual([]);
+  });
+
+  it('sends what happens to quotas, keyed by the tenant', async () => {
+    await using set = await feedSetUp(brokers);
+    await appendQuota(set.log, 'acme');
+    const quota = ['eventzr.jobs.quota.exceeded.v1', 'eventzr.jobs.quota.reset.v1'];
+    expect(await pending(set)).toEqual(quota.map((topic) => ({ topic, tenant_id: 'acme' })));
+    await using _forwarder = forwarding(set);
+    expect(await set.caughtUp()).toMatchObject({ undelivered: 0 });
+    await using reader = await readFeed(brokers, set.prefix);
+    const messages = await reader.distinct(quota.length);
+    expect(messages.map(({ topic, key }) => `${topic} ${key}`).sort()).toEqual(
+      quota.map((topic) => `${topic} acme`),
+    );
   });
 
   it('sends a page again with the same ids after a crash between acknowledgement and checkpoint', async () => {

@@ -20,6 +20,10 @@ const job = {
   priority: z.int().min(1).max(9).describe('1 goes first'),
 };
 
+const tenant = {
+  tenantId: z.string().describe('Whose limits they are'),
+};
+
 const error = z
   .object({
     type: z.string(),
@@ -107,6 +111,33 @@ export const EVENT_SCHEMAS = {
       reason,
     })
     .describe('A person put a dead letter away for good'),
+  'eventzr.jobs.quota.exceeded.v1': z
+    .object({
+      ...tenant,
+      limit: z
+        .enum([
+          'jobsPerDay',
+          'unfinishedJobs',
+          'runningJobs',
+          'enqueuesPerSecond',
+          'enqueueBurst',
+          'payloadBytes',
+        ])
+        .describe('The limit that was reached'),
+      value: z.number().describe('What the limit allows'),
+      used: z.number().describe('What is used of it'),
+      refused: z.int().min(0).describe('Jobs refused or put off since the event of this kind before'),
+      resetAt: time.optional().describe('RFC 3339, in UTC: when there is room again, if that is known'),
+    })
+    .describe('Jobs were refused or put off: at once the first time, then once a minute at most'),
+  'eventzr.jobs.quota.reset.v1': z
+    .object({
+      ...tenant,
+      by: z.enum(['day', 'person']).describe('day: midnight UTC has passed'),
+      used: z.int().min(0).describe('Jobs that had been enqueued of those of the day'),
+      reason: reason.optional(),
+    })
+    .describe('The jobs of a day count from zero again'),
 } as const satisfies Readonly<Record<`eventzr.jobs.${string}.v${number}`, z.ZodObject>>;
 
 /** Also the name of the event's topic. */

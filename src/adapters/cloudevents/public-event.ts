@@ -3,25 +3,39 @@ import { unreachable } from '../../domain/decider.ts';
 import type { JobEvent, JobIdentity } from '../../domain/job/events.ts';
 import type { JsonText } from '../../domain/json-text.ts';
 import type { PublicEventData, PublicEventType } from './event-schemas.ts';
+import { publicQuotaEvent } from './public-quota-event.ts';
 
 /** What a public event says beyond who and when. `content` goes out as it came in. */
 export interface PublicEvent {
   readonly type: PublicEventType;
-  readonly identity: JobIdentity;
-  readonly status: string;
+  /** Of the job that it is about; absent: it is about its tenant. */
+  readonly identity?: JobIdentity | undefined;
+  readonly status?: string | undefined;
   /** More members of the CloudEvent's data; undefined ones are left out. */
   readonly details: Readonly<Record<string, unknown>>;
   readonly content?: { readonly field: 'payload' | 'result'; readonly text: JsonText } | undefined;
 }
 
+/** The public face of an event; undefined for events that stay inside. */
+export function publicEvent(decoded: DecodedEvent): PublicEvent | undefined {
+  switch (decoded.aggregate) {
+    case 'job':
+      return publicJobEvent(decoded);
+    case 'tenant_quota':
+      return publicQuotaEvent(decoded.event);
+    case 'queue':
+      return undefined;
+    default:
+      return unreachable(decoded);
+  }
+}
+
 /**
- * The public face of a job event; undefined for events that stay inside. `status` is the job's after the event, and
+ * `status` is the job's after the event, and
  * `failed` for a failed attempt, whatever becomes of the job then. Never holds the lease's secret.
  */
-export function publicEvent(decoded: DecodedEvent): PublicEvent | undefined {
-  if (decoded.aggregate !== 'job') return undefined;
-  const { event } = decoded;
-  const now = decoded.metadata.occurredAt;
+function publicJobEvent({ event, metadata }: Extract<DecodedEvent, { aggregate: 'job' }>) {
+  const now = metadata.occurredAt;
   switch (event.type) {
     case 'JobEnqueued': {
       const { runAt, payload } = event.data;
@@ -71,18 +85,20 @@ export function publicEvent(decoded: DecodedEvent): PublicEvent | undefined {
   }
 }
 
+type JobEventType = Exclude<PublicEventType, `eventzr.jobs.quota.${string}`>;
+
 /** What a type's schema promises beyond the job itself, its status and the caller's JSON; nothing else may be said. */
-type Facts<Type extends PublicEventType> = Omit<
+type Facts<Type extends JobEventType> = Omit<
   PublicEventData<Type>,
   'tenantId' | 'jobId' | keyof JobIdentity | 'status' | ContentField
 >;
 type ContentField = 'payload' | 'result';
-type Content<Type extends PublicEventType> = Readonly<
+type Content<Type extends JobEventType> = Readonly<
   Record<Extract<ContentField, keyof PublicEventData<Type>>, JsonText | undefined>
 >;
 type Only<Known, Given> = Given & Readonly<Record<Exclude<keyof Given, keyof Known>, never>>;
 
-function say<Type extends PublicEventType, Given extends Facts<Type>>(
+function say<Type extends JobEventType, Given extends Facts<Type>>(
   publicType: Type,
   event: Extract<JobEvent, { readonly data: JobIdentity }>,
   status: PublicEventData<Type>['status'],

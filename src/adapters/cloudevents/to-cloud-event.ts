@@ -14,8 +14,9 @@ export interface OutgoingEvent {
   readonly type: string;
   /** Key that keeps a tenant's events in order. */
   readonly tenantId: string;
-  readonly jobId: string;
-  readonly queue: string;
+  /** Absent where the event is about the tenant. */
+  readonly jobId?: string | undefined;
+  readonly queue?: string | undefined;
   /** The CloudEvent in JSON structured mode; payload and result are byte for byte what the caller gave. */
   readonly json: string;
   /** The same in two parts, for binary mode: the attributes, all of them texts, and the data as JSON. */
@@ -32,10 +33,10 @@ export function toCloudEvent(
   decoded: DecodedEvent,
   schemas: DataSchemas = SCHEMA_URNS,
 ): OutgoingEvent | undefined {
-  if (decoded.aggregate !== 'job') return undefined;
   const face = publicEvent(decoded);
   if (!face) return undefined;
-  const { tenantId, jobId, metadata } = decoded;
+  const { tenantId, metadata } = decoded;
+  const jobId = decoded.aggregate === 'job' ? decoded.jobId : undefined;
   const attributes = {
     specversion: '1.0',
     id: eventId(decoded.stream, decoded.revision),
@@ -53,18 +54,24 @@ export function toCloudEvent(
     recordedtime: new Date(decoded.recordedAt).toISOString(),
     traceparent: metadata.traceparent,
   } satisfies EventAttributes;
-  const { type, queue, priority } = face.identity;
   const known = JSON.stringify({
     tenantId,
     jobId,
-    type,
-    queue,
-    priority,
+    ...face.identity,
     status: face.status,
     ...face.details,
   });
   const content = face.content ? `,"${face.content.field}":${face.content.text}` : '';
   const data = `${known.slice(0, -1)}${content}}`;
   const json = `${JSON.stringify(attributes).slice(0, -1)},"data":${data}}`;
-  return { id: attributes.id, type: face.type, tenantId, jobId, queue, json, attributes, data };
+  return {
+    id: attributes.id,
+    type: face.type,
+    tenantId,
+    jobId,
+    queue: face.identity?.queue,
+    json,
+    attributes,
+    data,
+  };
 }

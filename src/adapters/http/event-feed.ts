@@ -1,7 +1,8 @@
 import { decodeEvent } from '../../commands/decode-event.ts';
 import type { LogPage, Position, StoredEvent } from '../../commands/ports.ts';
-import { JOB_STREAM_PREFIX, jobStream } from '../../domain/job/stream.ts';
+import { jobStream } from '../../domain/job/stream.ts';
 import type { DataSchemas } from '../cloudevents/data-schema.ts';
+import { publicStreams } from '../cloudevents/public-streams.ts';
 import { type OutgoingEvent, toCloudEvent } from '../cloudevents/to-cloud-event.ts';
 import { eventAsSeen } from './as-seen.ts';
 import type { Redaction } from './redaction.ts';
@@ -21,10 +22,9 @@ export interface FeedItem {
   readonly event: OutgoingEvent;
 }
 
-/** Stream prefixes that hold everything the filter can match, and nothing of other tenants. */
-export const prefixesOf = ({ tenantId, jobId }: FeedFilter): readonly string[] => [
-  jobId === undefined ? `${JOB_STREAM_PREFIX}${tenantId}.` : jobStream(tenantId, jobId),
-];
+/** Stream prefixes that hold everything the filter can match, and little else. */
+export const prefixesOf = ({ tenantId, jobId }: FeedFilter): readonly string[] =>
+  jobId === undefined ? publicStreams(tenantId) : [jobStream(tenantId, jobId)];
 
 export const publicItems = (page: LogPage, filter: FeedFilter, schemas: DataSchemas): readonly FeedItem[] =>
   page.events.flatMap((stored) => publicItem(stored, filter, schemas));

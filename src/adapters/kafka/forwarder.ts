@@ -5,6 +5,7 @@ import type { Logger, Metrics } from '../../commands/telemetry.ts';
 import { EventRate } from '../../projections/event-rate.ts';
 import { isPassing } from '../../projections/fault.ts';
 import type { DataSchemas } from '../cloudevents/data-schema.ts';
+import { publicStreams } from '../cloudevents/public-streams.ts';
 import type { ForwarderStore } from '../postgres/forwarder-store.ts';
 import { type FeedMapping, type FeedPage, toFeedPage, toUndelivered } from './feed-page.ts';
 import type { KafkaOptions } from './options.ts';
@@ -27,8 +28,6 @@ export interface ForwarderOptions {
   readonly metrics: Metrics;
 }
 
-/** All public events are about jobs. */
-const PREFIXES = ['job-'];
 const PAGE_SIZE = 4_000;
 const LANES = 4;
 /** A position that moved without anything to send is written down this often. */
@@ -64,7 +63,7 @@ export class Forwarder {
     const mapping = this.#mapping(partitions);
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
-    const pages = log.subscribe(position, { prefixes: PREFIXES, pageSize: PAGE_SIZE, signal: stop });
+    const pages = log.subscribe(position, { prefixes: publicStreams(), pageSize: PAGE_SIZE, signal: stop });
     const feed = pages[Symbol.asyncIterator]();
     const next = async () => mapped(await feed.next(), mapping);
     try {

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { pause } from '../../commands/pause.ts';
 import { type Clock, type EventLog, LOG_START, type Position } from '../../commands/ports.ts';
 import type { Metrics } from '../../commands/telemetry.ts';
+import { publicStreams } from '../cloudevents/public-streams.ts';
 import { FORWARDER, type ForwarderFault } from './forwarder-store.ts';
 
 /** How far the feed is; the same whichever process is asked. */
@@ -50,7 +51,7 @@ export function createForwarderStatus({
     const { rows } = await pool.query<StatusRow>(READ, [FORWARDER]);
     const [row] = rows;
     const position = row?.position ? BigInt(row.position) : LOG_START;
-    const filter = { prefixes: ['job-'], withoutContent: true };
+    const filter = { prefixes: publicStreams(), withoutContent: true };
     const behind = position >= head ? [] : (await log.readLog(position, MOST_COUNTED, filter)).events;
     const lagMs = Math.max(0, clock.now() - (behind[0]?.recordedAt ?? clock.now()));
     return {

@@ -58,9 +58,15 @@ function eventLine(out: Output, { time, type, data }: CloudEvent): string {
   const what = error ? `${error.type}: ${error.message}` : '';
   const attempt = data.attempt === undefined ? '' : ` #${data.attempt}`;
   const name = type.replace(/^eventzr\.jobs\./, '').replace(/\.v\d+$/, '');
-  const fields = [time, out.paint('bold', name.padEnd(12)), data.jobId, `${data.type}${attempt}`, data.queue];
+  const head = [time, out.paint('bold', name.padEnd(12))];
+  if (data.jobId === undefined) return [...head, aboutTenant(data)].join('  ');
+  const fields = [...head, data.jobId, `${data.type}${attempt}`, data.queue];
   return [...fields, shortText(what, 80)].join('  ').trimEnd();
 }
+
+/** `acme jobsPerDay 1000` */
+const aboutTenant = ({ tenantId, limit, value, by }: CloudEvent['data']): string =>
+  [tenantId, limit, value, by].filter((part) => part !== undefined).join(' ');
 
 function exporting(): Command {
   const command = withFilter(
