@@ -45,7 +45,9 @@ export const refusalBody = (refused: Refused): Problem => problemBody(refusal(re
 /** What a use case's refusal is to its caller. */
 export function refusal(refused: Refused, options: ProblemOptions = {}): HttpProblem {
   const { detail, ...details } = quotaDetails(refused);
-  return new HttpProblem(problemOf(refused.reason), detail, { ...details, ...options });
+  const isTooLarge = refused.quota?.limit === 'payloadBytes';
+  const code = isTooLarge ? 'payload-too-large' : problemOf(refused.reason);
+  return new HttpProblem(code, detail, { ...details, ...options });
 }
 
 export function problemBody(problem: HttpProblem, request?: FastifyRequest): Problem {

@@ -10,7 +10,7 @@ const DAY_S = 86_400;
 
 /** What a refusal says about the tenant's quota or suspension; empty for all others. */
 export function quotaDetails({ reason, quota, suspension }: Refused): ProblemOptions & { detail?: string } {
-  if (quota && reason === 'payload_too_large') {
+  if (quota?.limit === 'payloadBytes') {
     const { limit, value, used } = quota;
     return {
       detail: `the payload has ${used} bytes; the tenant's limit payloadBytes is ${value}`,
