@@ -1,3 +1,6 @@
+import { AnnouncedLanes } from './announced-lanes.ts';
+import { dealSlots } from './deal-slots.ts';
+import type { Lane } from './placement.ts';
 import type { Clock, Ids } from './ports.ts';
 import { type LaneFilter, ReadyLanes } from './ready-lanes.ts';
 import type { Arrivals, LeaseSlot, ReadyQueue, Reserved } from './ready-queue.ts';
@@ -13,16 +16,14 @@ export interface ClaimDispatcherDeps {
   readonly readyQueue: ReadyQueue;
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly weightOf?: (tenantId: string) => number;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
 }
 
 interface Waiter {
   readonly request: ClaimRequest;
-  readonly filter: LaneFilter;
   /** Claims with the same filter are made together. */
-  readonly shape: string;
+  readonly filter: LaneFilter;
   readonly deadline: number;
   tried: boolean;
   readonly resolve: (reservations: readonly Reservation[]) => void;
@@ -51,10 +52,11 @@ export class ClaimDispatcher {
   readonly #deps: ClaimDispatcherDeps;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
-  readonly #lanes: ReadyLanes;
+  readonly #lanes = new ReadyLanes();
   readonly #waiters = new Set<Waiter>();
   #pumping = false;
   #ring: () => void = () => {};
+  readonly #announced = new AnnouncedLanes();
   #eager = EAGER_MS.length;
   #block = 0;
   #epoch: string | undefined;
@@ -67,7 +69,6 @@ export class ClaimDispatcher {
     this.#deps = deps;
     this.#logger = deps.logger ?? noLogger;
     this.#metrics = deps.metrics ?? noMetrics;
-    this.#lanes = new ReadyLanes(deps.weightOf);
   }
 
   /** Jobs became ready, or are about to with a commit. */
@@ -77,16 +78,25 @@ export class ClaimDispatcher {
     this.#ring();
   }
 
+  /** These lanes get jobs with the next commit that placed() tells of. */
+  announce(lanes: readonly Lane[]): void {
+    this.#announced.announce(lanes);
+  }
+
+  placed(): void {
+    const lanes = this.#announced.placed();
+    if (lanes === 'none') return;
+    if (lanes === 'many') this.#mustLook = true;
+    this.#ring();
+  }
+
   /** Waits up to waitMs for at least one job. Empty when there was none, when too many wait, or once aborted. */
   reserve(request: ClaimRequest, signal?: AbortSignal): Promise<readonly Reservation[]> {
     if (signal?.aborted || this.#waiters.size >= MAX_WAITERS) return Promise.resolve([]);
     const { promise, resolve } = Promise.withResolvers<readonly Reservation[]>();
-    const filter = filterOf(request);
-    const { tenants, queues, types } = request;
     const waiter: Waiter = {
       request,
-      filter,
-      shape: JSON.stringify([tenants, queues, types]),
+      filter: filterOf(request),
       deadline: performance.now() + request.waitMs,
       tried: false,
       resolve,
@@ -125,7 +135,7 @@ export class ClaimDispatcher {
       try {
         const progress = await this.#round();
         this.#dismiss();
-        if (!progress && this.#waiters.size > 0) await this.#idle();
+        if (!progress && this.#waiters.size > 0 && this.#announced.size === 0) await this.#idle();
       } catch (error) {
         this.#logger.warn({ err: error }, 'claiming failed; trying again');
         this.#metrics.count('claim_errors_total');
@@ -140,9 +150,10 @@ export class ClaimDispatcher {
 
   async #round(): Promise<boolean> {
     await this.#refresh();
-    const shapes = Map.groupBy(this.#waiters, (waiter) => waiter.shape);
+    for (const lane of this.#announced.take()) this.#lanes.arrived(lane);
+    const pools = Map.groupBy(this.#waiters, ({ filter }) => filter.pool);
     let progress = false;
-    for (const waiters of shapes.values()) progress = (await this.#serve(waiters)) || progress;
+    for (const waiters of pools.values()) progress = (await this.#serve(waiters)) || progress;
     return progress;
   }
 
@@ -151,7 +162,7 @@ export class ClaimDispatcher {
     const { readyQueue, clock } = this.#deps;
     const { filter } = waiters[0] ?? {};
     if (!filter) return false;
-    const owners = dealSlots(waiters);
+    const owners = dealSlots(waiters, MAX_SLOTS);
     const slots: LeaseSlot[] = owners.map(({ request }) => ({
       workerId: request.workerId,
       leaseId: this.#deps.ids.secret(),
@@ -165,7 +176,7 @@ export class ClaimDispatcher {
         const takes = this.#lanes.choose(filter, slots.length - used, now);
         if (takes.length === 0) break;
         const { reserved, blocked } = await readyQueue.reserve(takes, slots.slice(used), now + leaseMs, now);
-        this.#lanes.found(takes, reserved, blocked, now);
+        this.#lanes.found(filter, takes, reserved, blocked, now);
         for (const job of reserved) {
           const owner = owners[used + job.slot];
           const leaseId = slots[used + job.slot]?.leaseId;
@@ -195,7 +206,7 @@ export class ClaimDispatcher {
   /** Learns what became ready since the last look. */
   async #refresh(): Promise<void> {
     const now = performance.now();
-    if (!this.#mustLook && now - this.#readAt < POLL_MS / 2) return;
+    if (!this.#mustLook && now - this.#readAt < POLL_MS) return;
     const { readyQueue } = this.#deps;
     const outdated = now - this.#readAt > ARRIVALS_KEPT_MS / 2;
     let arrivals = outdated ? await readyQueue.lanes() : await readyQueue.arrivals(this.#block);
@@ -215,6 +226,7 @@ export class ClaimDispatcher {
       this.#epoch = arrivals.epoch;
       this.#lanes.clear();
     }
+    for (const weight of arrivals.weights) this.#lanes.weigh(weight);
     for (const lane of arrivals.lanes) this.#lanes.arrived(lane);
     for (const tenantId of arrivals.changedTenants) this.#lanes.unblock(tenantId);
     this.#block = arrivals.block;
@@ -226,7 +238,8 @@ export class ClaimDispatcher {
     this.#discoveredAt = now;
     this.#lanes.forgetIdle();
     try {
-      const { lanes } = await this.#deps.readyQueue.lanes();
+      const { lanes, weights } = await this.#deps.readyQueue.lanes();
+      for (const weight of weights) this.#lanes.weigh(weight);
       for (const lane of lanes) this.#lanes.rediscovered(lane);
     } catch (error) {
       this.#logger.warn({ err: error }, 'looking for overlooked jobs failed');
@@ -250,12 +263,13 @@ export class ClaimDispatcher {
   }
 
   async #idle(): Promise<void> {
-    let ms = EAGER_MS[this.#eager] ?? POLL_MS;
-    this.#eager += 1;
     const now = performance.now();
+    const eagerMs = EAGER_MS[this.#eager];
+    this.#eager += 1;
+    let ms = eagerMs ?? Math.min(POLL_MS, this.#readAt + POLL_MS - now);
     for (const { deadline } of this.#waiters) ms = Math.min(ms, deadline - now);
     await this.#sleep(Math.max(0, ms));
-    this.#mustLook = true;
+    if (eagerMs !== undefined) this.#mustLook = true;
   }
 
   async #sleep(ms: number): Promise<void> {
@@ -270,19 +284,9 @@ export class ClaimDispatcher {
 
 function filterOf({ tenants, queues, types }: ClaimRequest): LaneFilter {
   return {
+    pool: JSON.stringify([tenants, queues, types]),
     tenants: tenants === '*' ? '*' : new Set(tenants),
     queues: queues === '*' || queues.includes('*') ? '*' : new Set(queues),
     types: types === undefined ? '*' : new Set(types),
   };
-}
-
-/** Who owns each slot: one for every waiter in turn, so that few jobs spread over many workers. */
-function dealSlots(waiters: readonly Waiter[]): readonly Waiter[] {
-  const owners: Waiter[] = [];
-  for (let round = 0; owners.length < MAX_SLOTS; round += 1) {
-    const open = waiters.filter(({ request }) => request.max > round);
-    if (open.length === 0) break;
-    owners.push(...open.slice(0, MAX_SLOTS - owners.length));
-  }
-  return owners;
 }

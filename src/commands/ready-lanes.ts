@@ -1,8 +1,11 @@
 import type { Lane } from './placement.ts';
-import type { BlockedLane, Reserved, TenantTake } from './ready-queue.ts';
+import type { Blocked, Reserved, TenantTake, TenantWeight } from './ready-queue.ts';
+import { Turns } from './turns.ts';
 
 /** Which lanes a claim may take from. */
 export interface LaneFilter {
+  /** Names the pool of workers: tenants take turns in each pool of its own. */
+  readonly pool: string;
   readonly tenants: ReadonlySet<string> | '*';
   readonly queues: ReadonlySet<string> | '*';
   readonly types: ReadonlySet<string> | '*';
@@ -26,28 +29,42 @@ interface Tenant {
   readonly lanes: Map<string, KnownLane>;
   /** Lanes that may have jobs, by ascending priority. */
   ready: KnownLane[];
+  /** All of them. */
+  blockedUntil: number;
 }
 
-const BUSY_MS = 20;
-const PAUSED_MS = 1_000;
+/** Changes and free slots are told; this long only if that was overlooked. */
+const BLOCKED_MS = 5_000;
+/** Their turns are kept for the pools used last. */
+const MAX_POOLS = 200;
 
 /**
  * What this process knows of the line: which lanes may have jobs, and from which place on. A guess that never hides a
- * job for longer than two rechecks. Tenants with ready lanes take turns: whoever got something goes to the end.
+ * job for longer than two rechecks. Tenants with ready lanes take turns; those that may not take any are put aside, so
+ * that they cost a claim nothing.
  */
 export class ReadyLanes {
   readonly #tenants = new Map<string, Tenant>();
-  /** In the order of their turns. */
-  readonly #turns = new Map<string, Tenant>();
-  readonly #weightOf: (tenantId: string) => number;
+  /** Have ready lanes, and none of those put aside. */
+  readonly #claimable = new Map<string, Tenant>();
+  /** Have ready lanes, all blocked; until when. */
+  readonly #aside = new Map<string, number>();
+  #asideUntil = Number.POSITIVE_INFINITY;
+  /** Those that are not 1. */
+  readonly #weights = new Map<string, number>();
+  readonly #turns = new Map<string, Turns>();
 
-  constructor(weightOf: (tenantId: string) => number = () => 1) {
-    this.#weightOf = weightOf;
-  }
-
+  /** Forgets everything but whose turn it is. */
   clear(): void {
     this.#tenants.clear();
-    this.#turns.clear();
+    this.#claimable.clear();
+    this.#aside.clear();
+    this.#weights.clear();
+  }
+
+  weigh({ tenantId, weight }: TenantWeight): void {
+    if (weight === 1) this.#weights.delete(tenantId);
+    else this.#weights.set(tenantId, weight);
   }
 
   arrived(lane: Lane): void {
@@ -57,7 +74,8 @@ export class ReadyLanes {
     known.maybeReady = true;
     tenant.ready.push(known);
     tenant.ready.sort((a, b) => a.priority - b.priority);
-    if (!this.#turns.has(tenant.id)) this.#turns.set(tenant.id, tenant);
+    if (tenant.blockedUntil === 0) this.#bringBack(tenant);
+    else if (!this.#aside.has(tenant.id)) this.#claimable.set(tenant.id, tenant);
   }
 
   /** The lane was seen to have jobs: if it was thought to be empty, they are below its floor. */
@@ -68,62 +86,66 @@ export class ReadyLanes {
     this.arrived(lane);
   }
 
+  /** Settings of the tenant changed, or slots are free. */
   unblock(tenantId: string): void {
-    for (const lane of this.#tenants.get(tenantId)?.lanes.values() ?? []) lane.blockedUntil = 0;
+    const tenant = this.#tenants.get(tenantId);
+    if (!tenant) return;
+    for (const lane of tenant.ready) lane.blockedUntil = 0;
+    this.#bringBack(tenant);
   }
 
-  /** What to try next for `wanted` jobs: whose turn it is, and how much each may take. */
+  /** What to try next for `wanted` jobs, and how much each tenant may take. */
   choose(filter: LaneFilter, wanted: number, now: number): readonly TenantTake[] {
-    const chosen: { readonly tenant: Tenant; readonly lanes: readonly KnownLane[] }[] = [];
-    for (const tenant of this.#turns.values()) {
-      if (chosen.length >= wanted) break;
-      if (filter.tenants !== '*' && !filter.tenants.has(tenant.id)) continue;
-      const lanes = tenant.ready.filter((lane) => !isBlocked(lane, now) && accepts(filter, lane));
-      if (lanes.length > 0) chosen.push({ tenant, lanes });
+    this.#bringBackDue(now);
+    const able = new Map<string, Tenant>();
+    for (const tenant of this.#candidates(filter)) {
+      const until = blockedUntil(tenant, now);
+      if (until > now) this.#putAside(tenant, until, now);
+      else if (tenant.ready.some((lane) => isOpen(lane, now) && accepts(filter, lane)))
+        able.set(tenant.id, tenant);
     }
-    const weights = chosen.map(({ tenant }) => this.#weightOf(tenant.id));
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    let left = wanted;
-    return chosen.map(({ tenant, lanes }, index) => {
-      const share = Math.ceil((wanted * (weights[index] ?? 1)) / total);
-      const quota = Math.max(1, Math.min(left - (chosen.length - index - 1), share));
-      left -= quota;
-      this.#turns.delete(tenant.id);
-      this.#turns.set(tenant.id, tenant);
-      return { quota, lanes };
-    });
+    const dealt = this.#turnsOf(filter.pool).deal(able, wanted, (id) => this.#weightOf(id));
+    const takes: TenantTake[] = [];
+    for (const [tenantId, quota] of dealt) {
+      const ready = able.get(tenantId)?.ready ?? [];
+      takes.push({ quota, lanes: ready.filter((lane) => isOpen(lane, now) && accepts(filter, lane)) });
+    }
+    return takes;
   }
 
-  /** Learns from what a claim found: a tenant that got less than its quota has nothing more, but for blocked lanes. */
+  /** Learns from what a claim found: a tenant that got less than its quota has nothing more, but for what is blocked. */
   found(
+    filter: LaneFilter,
     takes: readonly TenantTake[],
     reserved: readonly Reserved[],
-    blocked: readonly BlockedLane[],
+    blocked: readonly Blocked[],
     now: number,
   ): void {
-    const got = new Map<string, number>();
+    const gotByTenant = new Map<string, number>();
+    const gotByLane = new Map<KnownLane, number>();
     for (const job of reserved) {
-      got.set(job.tenantId, (got.get(job.tenantId) ?? 0) + 1);
       const lane = this.#lane(this.#tenant(job.tenantId), job);
+      gotByTenant.set(job.tenantId, (gotByTenant.get(job.tenantId) ?? 0) + 1);
+      gotByLane.set(lane, (gotByLane.get(lane) ?? 0) + 1);
       // Claims take in order, so nothing is left before it.
       if (job.seq > lane.floor) lane.floor = job.seq;
       if (job.seq > lane.last) lane.last = job.seq;
     }
-    for (const lane of blocked) {
-      const known = this.#lane(this.#tenant(lane.tenantId), lane);
-      known.blockedUntil = now + (lane.blocked === 'paused' ? PAUSED_MS : BUSY_MS);
+    for (const { tenantId, lane, granted, until = Number.POSITIVE_INFINITY } of blocked) {
+      const tenant = this.#tenant(tenantId);
+      const blockedUntil = Math.min(until, now + BLOCKED_MS);
+      const known = lane && this.#lane(tenant, lane);
+      const got = known ? gotByLane.get(known) : gotByTenant.get(tenantId);
+      if ((got ?? 0) >= granted) (known ?? tenant).blockedUntil = blockedUntil;
     }
-    for (const take of takes) {
-      const tenantId = take.lanes[0]?.tenantId;
-      const tenant = tenantId === undefined ? undefined : this.#tenants.get(tenantId);
-      if (!tenant || (got.get(tenant.id) ?? 0) >= take.quota) continue;
-      for (const lane of take.lanes) {
-        const known = tenant.lanes.get(keyOf(lane));
-        if (!known || isBlocked(known, now)) continue;
-        known.maybeReady = false;
-        known.floor = known.last;
-      }
-      this.#settle(tenant);
+    const turns = this.#turnsOf(filter.pool);
+    for (const { quota, lanes } of takes) {
+      const tenantId = lanes[0]?.tenantId ?? '';
+      const tenant = this.#tenants.get(tenantId);
+      const missing = quota - (gotByTenant.get(tenantId) ?? 0);
+      if (!tenant || missing <= 0) continue;
+      turns.giveBack(tenantId, missing, this.#weightOf(tenantId));
+      if (tenant.blockedUntil <= now) this.#emptied(tenant, lanes, now);
     }
   }
 
@@ -152,15 +174,66 @@ export class ReadyLanes {
     }
   }
 
-  #settle(tenant: Tenant): void {
+  #candidates({ tenants }: LaneFilter): readonly Tenant[] {
+    if (tenants === '*') return [...this.#claimable.values()];
+    const asked = [...tenants].map((tenantId) => this.#claimable.get(tenantId));
+    return asked.filter((tenant) => tenant !== undefined);
+  }
+
+  #emptied(tenant: Tenant, lanes: TenantTake['lanes'], now: number): void {
+    for (const lane of lanes) {
+      const known = tenant.lanes.get(keyOf(lane));
+      if (!known || !isOpen(known, now)) continue;
+      known.maybeReady = false;
+      known.floor = known.last;
+    }
     tenant.ready = tenant.ready.filter((lane) => lane.maybeReady);
-    if (tenant.ready.length === 0) this.#turns.delete(tenant.id);
+    if (tenant.ready.length === 0) this.#claimable.delete(tenant.id);
+  }
+
+  #putAside(tenant: Tenant, until: number, now: number): void {
+    if (isOpen(tenant, now)) tenant.blockedUntil = 0;
+    this.#claimable.delete(tenant.id);
+    this.#aside.set(tenant.id, until);
+    this.#asideUntil = Math.min(this.#asideUntil, until);
+  }
+
+  #bringBack(tenant: Tenant): void {
+    tenant.blockedUntil = 0;
+    this.#aside.delete(tenant.id);
+    if (tenant.ready.length > 0) this.#claimable.set(tenant.id, tenant);
+  }
+
+  /** Not later than tenants are ever put aside for: the clock may have gone back. */
+  #bringBackDue(now: number): void {
+    if (now < this.#asideUntil && now + BLOCKED_MS >= this.#asideUntil) return;
+    this.#asideUntil = Number.POSITIVE_INFINITY;
+    for (const [tenantId, until] of this.#aside) {
+      const tenant = this.#tenants.get(tenantId);
+      if (until > now && until <= now + BLOCKED_MS) this.#asideUntil = Math.min(this.#asideUntil, until);
+      else if (tenant) this.#bringBack(tenant);
+    }
+  }
+
+  #turnsOf(pool: string): Turns {
+    const turns = this.#turns.get(pool) ?? new Turns();
+    this.#turns.delete(pool);
+    this.#turns.set(pool, turns);
+    for (const oldest of this.#turns.keys()) {
+      if (this.#turns.size <= MAX_POOLS) break;
+      this.#turns.delete(oldest);
+    }
+    return turns;
+  }
+
+  #weightOf(tenantId: string): number {
+    return this.#weights.get(tenantId) ?? 1;
   }
 
   #tenant(id: string): Tenant {
     const known = this.#tenants.get(id);
     if (known) return known;
-    const tenant: Tenant = { id, lanes: new Map(), ready: [] };
+    const tenant: Tenant = { id, lanes: new Map(), ready: [], blockedUntil: 0 };
     this.#tenants.set(id, tenant);
     return tenant;
   }
@@ -187,9 +260,20 @@ export class ReadyLanes {
   }
 }
 
-/** Not for longer than lanes are ever blocked: the clock may have gone back. */
-const isBlocked = ({ blockedUntil }: KnownLane, now: number): boolean =>
-  blockedUntil > now && blockedUntil <= now + PAUSED_MS;
+/** When something of the tenant may be claimed again; not after `now` if something may be now. */
+function blockedUntil(tenant: Tenant, now: number): number {
+  if (!isOpen(tenant, now)) return tenant.blockedUntil;
+  let until = Number.POSITIVE_INFINITY;
+  for (const lane of tenant.ready) {
+    if (isOpen(lane, now)) return 0;
+    until = Math.min(until, lane.blockedUntil);
+  }
+  return until;
+}
+
+/** Not for longer than anything is ever blocked: the clock may have gone back. */
+const isOpen = ({ blockedUntil }: Pick<KnownLane, 'blockedUntil'>, now: number): boolean =>
+  blockedUntil <= now || blockedUntil > now + BLOCKED_MS;
 
 const keyOf = ({ queue, type, priority }: Lane): string => `${queue} ${type} ${priority}`;
 

@@ -28,10 +28,22 @@ export interface Reserved extends Lane, JobAddress {
   readonly snapshot?: string | undefined;
 }
 
-/** A lane that gave less than it has. */
-export interface BlockedLane extends Lane {
-  /** busy: at its limit, or another process is claiming from it. */
-  readonly blocked: 'paused' | 'busy';
+/** What may hold more jobs than it may give. */
+export interface Blocked {
+  readonly tenantId: string;
+  /** Absent: all lanes of the tenant. */
+  readonly lane?: Lane | undefined;
+  /** full: as many attempts run as its limit allows, with those that it was granted now. */
+  readonly reason: 'paused' | 'suspended' | 'full';
+  /** How many jobs it could give; if it gave fewer, it had no more. */
+  readonly granted: number;
+  /** When it is over by itself; absent: when the tenant is among the changed ones. */
+  readonly until?: number | undefined;
+}
+
+export interface TenantWeight {
+  readonly tenantId: string;
+  readonly weight: number;
 }
 
 export interface Arrivals {
@@ -44,8 +56,10 @@ export interface Arrivals {
   readonly whole: boolean;
   /** More is there already. */
   readonly more: boolean;
-  /** Tenants whose queue settings changed. */
+  /** Tenants whose settings changed, or that have free slots again. */
   readonly changedTenants: readonly string[];
+  /** Those that changed; with `whole` all that are not 1. */
+  readonly weights: readonly TenantWeight[];
 }
 
 export interface LeaseKey extends JobAddress {
@@ -86,7 +100,7 @@ export interface ReadyQueue {
     slots: readonly LeaseSlot[],
     leaseExpiresAt: number,
     now: number,
-  ): Promise<{ readonly reserved: readonly Reserved[]; readonly blocked: readonly BlockedLane[] }>;
+  ): Promise<{ readonly reserved: readonly Reserved[]; readonly blocked: readonly Blocked[] }>;
   /** Puts jobs where they belong. `withdrawn` leases go first, unless they were extended past the given expiry. */
   place(
     placements: readonly Placement[],

@@ -1,40 +1,58 @@
 import type { DecodedEvent } from '../commands/decoded-event.ts';
-import { type Placement, placementOf } from '../commands/placement.ts';
+import { type Lane, type Placement, placementOf } from '../commands/placement.ts';
 import type { Clock } from '../commands/ports.ts';
 import { RecentStates } from '../commands/recent-states.ts';
-import { unreachable } from '../domain/decider.ts';
 import { jobDecider } from '../domain/job/decider.ts';
 import { JOB_STREAM_PREFIX } from '../domain/job/stream.ts';
 import { QUEUE_STREAM_PREFIX } from '../domain/queue/stream.ts';
+import { QUOTA_STREAM_PREFIX } from '../domain/tenant-quota/stream.ts';
+import { setQueue, setTenants } from './dispatch-settings.ts';
 import { partialPlacement } from './partial-placement.ts';
-import { placeJobs } from './place-jobs.ts';
-import type { Projection, ProjectionWrite } from './projection.ts';
+import { placeJobs, placeJobsStatement } from './place-jobs.ts';
+import type { Projection } from './projection.ts';
 import { repairReadyJobs, seedReadyJobs } from './ready-jobs-repair.ts';
 
 export const READY_JOBS = 'ready-jobs';
 
 type JobDecoded = Extract<DecodedEvent, { aggregate: 'job' }>;
-type QueueDecoded = Extract<DecodedEvent, { aggregate: 'queue' }>;
+
+export interface ReadyJobsDeps {
+  readonly clock: Clock;
+  /** Told of the lanes that get jobs when the batch at hand is committed; again when it is tried again. */
+  readonly announce?: (lanes: readonly Lane[]) => void;
+}
 
 /**
  * Keeps the dispatch tables: what may run now, what waits for its time, what runs. Claims, heartbeats and timers change
- * them as well, so its tables come from migration 0003 and are repaired in place rather than built anew.
+ * them as well, so its tables come from migrations and are repaired in place rather than built anew.
  */
-export function readyJobs({ clock }: { readonly clock: Clock }): Projection {
+export function readyJobs({ clock, announce = () => undefined }: ReadyJobsDeps): Projection {
   const states = new RecentStates();
+  const placing = (events: readonly DecodedEvent[], now: number): readonly Placement[] => {
+    const placed = placements(events, states, now);
+    announce(placed.filter((placement) => placement.kind === 'ready'));
+    return placed;
+  };
   return {
     name: READY_JOBS,
     version: 1,
-    prefixes: [JOB_STREAM_PREFIX, QUEUE_STREAM_PREFIX],
+    prefixes: [JOB_STREAM_PREFIX, QUEUE_STREAM_PREFIX, QUOTA_STREAM_PREFIX],
     needsContent: true,
     unlogged: true,
     urgent: true,
     tables: [],
+    statement(events) {
+      // Settings of queues come before any job is placed, in a statement of their own.
+      if (events.some(({ aggregate }) => aggregate !== 'job')) return undefined;
+      const now = clock.now();
+      return placeJobsStatement(placing(events, now), now);
+    },
     async apply(events, { client }) {
       const now = clock.now();
-      // Before any job is placed: see set_queue.
+      // Before any job is placed: see set_queue and set_tenant.
+      await setTenants(client, events, now);
       for (const event of events) if (event.aggregate === 'queue') await setQueue(client, event, now);
-      await placeJobs(client, placements(events, states, now), now);
+      await placeJobs(client, placing(events, now), now);
     },
     seed: ({ client }) => seedReadyJobs(client, clock.now()),
     repair: ({ client }) => repairReadyJobs(client, clock.now()),
@@ -85,28 +103,3 @@ function fold(decoded: JobDecoded, states: RecentStates): boolean {
   states.put(stream, { state, revision });
   return true;
 }
-
-async function setQueue(
-  client: ProjectionWrite['client'],
-  { tenantId, queue, revision, event }: QueueDecoded,
-  now: number,
-): Promise<void> {
-  switch (event.type) {
-    case 'QueuePaused':
-      await client.query(SET_QUEUE, [now, tenantId, queue, revision, 'pause', true, event.data.until, null]);
-      return;
-    case 'QueueResumed':
-      await client.query(SET_QUEUE, [now, tenantId, queue, revision, 'pause', false, null, null]);
-      return;
-    case 'QueueLimitChanged': {
-      const { concurrencyLimit } = event.data;
-      await client.query(SET_QUEUE, [now, tenantId, queue, revision, 'limit', false, null, concurrencyLimit]);
-      return;
-    }
-    default:
-      unreachable(event);
-  }
-}
-
-const SET_QUEUE = `
-select set_queue($1, $2, $3, $4, $5, $6, $7, $8)`;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Lane } from '../../src/commands/placement.ts';
-import { ReadyLanes } from '../../src/commands/ready-lanes.ts';
-import type { Reserved } from '../../src/commands/ready-queue.ts';
+import { type LaneFilter, ReadyLanes } from '../../src/commands/ready-lanes.ts';
+import type { Blocked, Reserved } from '../../src/commands/ready-queue.ts';
 
-const ALL = { tenants: '*', queues: '*', types: '*' } as const;
+const ALL: LaneFilter = { pool: 'all', tenants: '*', queues: '*', types: '*' };
 
 const lane = (tenantId: string, rest: Partial<Lane> = {}): Lane => ({
   tenantId,
@@ -15,25 +15,109 @@ const lane = (tenantId: string, rest: Partial<Lane> = {}): Lane => ({
 
 const job = (of: Lane, seq: number): Reserved => ({ ...of, slot: 0, seq, jobId: `${seq}`, revision: 0 });
 
-const shares = (lanes: ReadyLanes, wanted: number) =>
+/** Claims that get what they ask for. */
+const shares = (lanes: ReadyLanes, wanted: number, filter = ALL) =>
   Object.fromEntries(
-    lanes.choose(ALL, wanted, 0).map(({ quota, lanes: [first] }) => [first?.tenantId ?? '', quota]),
+    lanes.choose(filter, wanted, 0).map(({ quota, lanes: [first] }) => [first?.tenantId ?? '', quota]),
   );
+
+function contended(weights: Readonly<Record<string, number>>): ReadyLanes {
+  const lanes = new ReadyLanes();
+  for (const [tenantId, weight] of Object.entries(weights)) {
+    lanes.weigh({ tenantId, weight });
+    lanes.arrived(lane(tenantId));
+  }
+  return lanes;
+}
 
 describe('turns', () => {
   it('are shared evenly, and go to the others first next time', () => {
-    const lanes = new ReadyLanes();
-    for (const tenant of ['a', 'b', 'c']) lanes.arrived(lane(tenant));
+    const lanes = contended({ a: 1, b: 1, c: 1 });
     expect(shares(lanes, 2)).toEqual({ a: 1, b: 1 });
     expect(shares(lanes, 2)).toEqual({ c: 1, a: 1 });
-    expect(shares(lanes, 7)).toEqual({ b: 3, c: 3, a: 1 });
+    expect(shares(lanes, 8)).toEqual({ b: 3, c: 3, a: 2 });
   });
 
-  it('follow weights, and leave nobody out', () => {
-    const lanes = new ReadyLanes((tenant) => ({ a: 3, b: 2 })[tenant] ?? 1);
-    for (const tenant of ['a', 'b', 'c']) lanes.arrived(lane(tenant));
-    expect(shares(lanes, 60)).toEqual({ a: 30, b: 20, c: 10 });
-    expect(shares(lanes, 3)).toEqual({ a: 1, b: 1, c: 1 });
+  it('follow weights in one large claim', () => {
+    expect(shares(contended({ a: 3, b: 2, c: 1 }), 60)).toEqual({ a: 30, b: 20, c: 10 });
+  });
+
+  it('follow weights over many claims of one job, and nobody waits for all of a heavier one', () => {
+    const lanes = contended({ a: 3, b: 2, c: 1 });
+    const order = Array.from({ length: 12 }, () => Object.keys(shares(lanes, 1))[0]);
+    expect(order.join('')).toBe('abcabacbabaa');
+  });
+
+  it('let a changed weight count from the next round on', () => {
+    const lanes = contended({ a: 1, b: 1 });
+    shares(lanes, 2);
+    lanes.weigh({ tenantId: 'a', weight: 3 });
+    expect(shares(lanes, 4)).toEqual({ a: 3, b: 1 });
+  });
+
+  it('are kept apart for workers that take other jobs', () => {
+    const lanes = contended({ a: 1, b: 1 });
+    const onlyA: LaneFilter = { ...ALL, pool: 'a', tenants: new Set(['a']) };
+    for (let i = 0; i < 5; i += 1) expect(shares(lanes, 3, onlyA)).toEqual({ a: 3 });
+    expect(shares(lanes, 4)).toEqual({ a: 2, b: 2 });
+  });
+
+  it('pass on what a tenant does not have', () => {
+    const lanes = contended({ a: 1, b: 1 });
+    const takes = lanes.choose(ALL, 4, 0);
+    lanes.found(ALL, takes, [job(lane('a'), 1), job(lane('b'), 2), job(lane('b'), 3)], [], 0);
+    expect(shares(lanes, 4)).toEqual({ b: 4 });
+  });
+});
+
+describe('a tenant that is held', () => {
+  const full: Blocked = { tenantId: 'a', reason: 'full', granted: 0 };
+
+  it('has no turns until it is told to be free, whatever else of it arrives', () => {
+    const lanes = contended({ a: 1, b: 1 });
+    lanes.found(ALL, lanes.choose(ALL, 2, 0), [job(lane('b'), 1)], [full], 0);
+    lanes.arrived(lane('a', { type: 'other' }));
+    expect(shares(lanes, 2)).toEqual({ b: 2 });
+    lanes.unblock('a');
+    expect(shares(lanes, 2)).toEqual({ a: 1, b: 1 });
+  });
+
+  it('is looked at again after a while, or when its suspension is over', () => {
+    const lanes = contended({ a: 1 });
+    const at = (now: number) => lanes.choose(ALL, 1, now).length;
+    lanes.found(ALL, lanes.choose(ALL, 1, 0), [], [full], 0);
+    expect([at(1), at(4_999), at(5_000)]).toEqual([0, 0, 1]);
+    const until: Blocked = { tenantId: 'a', reason: 'suspended', granted: 0, until: 6_000 };
+    lanes.found(ALL, lanes.choose(ALL, 1, 5_000), [], [until], 5_000);
+    expect([at(5_999), at(6_000)]).toEqual([0, 1]);
+  });
+
+  it('is not held when it gave less than it could', () => {
+    const lanes = contended({ a: 1 });
+    const takes = lanes.choose(ALL, 5, 0);
+    lanes.found(ALL, takes, [job(lane('a'), 1)], [{ ...full, granted: 2 }], 0);
+    lanes.arrived(lane('a'));
+    expect(shares(lanes, 5)).toEqual({ a: 5 });
+  });
+
+  it('is held with some of its queues only', () => {
+    const lanes = contended({ a: 1 });
+    const mail = lane('a', { queue: 'mail' });
+    lanes.arrived(mail);
+    const paused: Blocked = { tenantId: 'a', lane: mail, reason: 'paused', granted: 0 };
+    lanes.found(ALL, lanes.choose(ALL, 1, 0), [job(lane('a'), 1)], [paused], 0);
+    expect(lanes.choose(ALL, 1, 0)[0]?.lanes.map(({ queue }) => queue)).toEqual(['default']);
+    lanes.found(ALL, lanes.choose(ALL, 1, 0), [], [], 0);
+    expect(lanes.choose(ALL, 1, 0)).toEqual([]);
+    lanes.arrived(lane('a'));
+    expect(lanes.choose(ALL, 1, 0)[0]?.lanes.map(({ queue }) => queue)).toEqual(['default']);
+  });
+
+  it('is looked at again when the clock has gone back', () => {
+    const lanes = contended({ a: 1 });
+    lanes.found(ALL, lanes.choose(ALL, 1, 1_000_000), [], [full], 1_000_000);
+    expect(lanes.choose(ALL, 1, 1_000_000)).toEqual([]);
+    expect(lanes.choose(ALL, 1, 10)).toHaveLength(1);
   });
 });
 
@@ -42,21 +126,10 @@ describe('what is known of a lane', () => {
     const lanes = new ReadyLanes();
     lanes.arrived(lane('a'));
     const takes = lanes.choose(ALL, 5, 0);
-    lanes.found(takes, [job(lane('a'), 10)], [], 0);
+    lanes.found(ALL, takes, [job(lane('a'), 10)], [], 0);
     expect(lanes.choose(ALL, 5, 0)).toEqual([]);
     lanes.arrived(lane('a'));
     expect(lanes.choose(ALL, 5, 0)[0]?.lanes[0]?.floor).toBe(10);
-  });
-
-  it('is that it may have more, while it is paused or busy; it is left alone for a moment', () => {
-    const lanes = new ReadyLanes();
-    lanes.arrived(lane('a'));
-    lanes.found(lanes.choose(ALL, 5, 0), [], [{ ...lane('a'), blocked: 'paused' }], 0);
-    expect(lanes.choose(ALL, 5, 1)).toEqual([]);
-    expect(lanes.choose(ALL, 5, 10_000)).toHaveLength(1);
-    lanes.found(lanes.choose(ALL, 5, 0), [], [{ ...lane('a'), blocked: 'paused' }], 0);
-    lanes.unblock('a');
-    expect(lanes.choose(ALL, 5, 1)).toHaveLength(1);
   });
 
   it('is doubted until two rechecks after the last job was taken, then believed', () => {
@@ -66,7 +139,7 @@ describe('what is known of a lane', () => {
       const takes = lanes.choose(ALL, 5, 0);
       floorsSeen.push(takes[0]?.lanes[0]?.floor);
       const jobs = seqs.map((seq) => job(lane('a'), seq));
-      lanes.found(takes, jobs, [], 0);
+      lanes.found(ALL, takes, jobs, [], 0);
     };
     lanes.arrived(lane('a'));
     claim(10);
@@ -90,16 +163,16 @@ describe('what is known of a lane', () => {
   it('goes on after what was taken when a recheck finds jobs again', () => {
     const lanes = new ReadyLanes();
     lanes.arrived(lane('a'));
-    lanes.found(lanes.choose(ALL, 2, 0), [job(lane('a'), 10), job(lane('a'), 11)], [], 0);
+    lanes.found(ALL, lanes.choose(ALL, 2, 0), [job(lane('a'), 10), job(lane('a'), 11)], [], 0);
     lanes.recheck();
-    lanes.found(lanes.choose(ALL, 2, 0), [job(lane('a'), 3), job(lane('a'), 4)], [], 0);
+    lanes.found(ALL, lanes.choose(ALL, 2, 0), [job(lane('a'), 3), job(lane('a'), 4)], [], 0);
     expect(lanes.choose(ALL, 2, 0)[0]?.lanes[0]?.floor).toBe(4);
   });
 
   it('is forgotten from the bottom when it turns out to have jobs although it seemed empty', () => {
     const lanes = new ReadyLanes();
     lanes.arrived(lane('a'));
-    lanes.found(lanes.choose(ALL, 5, 0), [job(lane('a'), 10)], [], 0);
+    lanes.found(ALL, lanes.choose(ALL, 5, 0), [job(lane('a'), 10)], [], 0);
     lanes.rediscovered(lane('a'));
     expect(lanes.choose(ALL, 5, 0)[0]?.lanes[0]?.floor).toBe(0);
   });

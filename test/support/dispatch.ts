@@ -184,4 +184,6 @@ export async function wholeLog(log: EventLog): Promise<readonly StoredEvent[]> {
 
 /** Empties the tables that a crash of Postgres empties. */
 export const emptyUnloggedTables = (pool: pg.Pool) =>
-  pool.query('truncate ready_jobs, ready_arrivals, dispatch_epoch, leases, timers');
+  pool.query(
+    'truncate ready_jobs, ready_arrivals, dispatch_epoch, leases, timers, slot_counts, slot_changes',
+  );

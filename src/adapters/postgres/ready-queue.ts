@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type {
   Arrivals,
-  BlockedLane,
+  Blocked,
   DueTimer,
   LeaseKey,
   LeaseSlot,
@@ -13,7 +13,7 @@ import type {
 import { columns, placeJobs } from '../../projections/place-jobs.ts';
 import { workerRegister } from './ready-queue-workers.ts';
 
-/** The dispatch tables of migration 0003. Plans are fixed by its functions. */
+/** The dispatch tables of migrations 0003 and 0010. Plans are fixed by their functions. */
 export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
   return {
     async arrivals(afterBlock) {
@@ -27,7 +27,9 @@ export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
 
     async lanes() {
       const { rows } = await pool.query<ArrivalRow>(READY_LANES);
-      return toArrivals(rows, 0, true);
+      // Read after the block, so that no change falls between.
+      const weights = await pool.query<WeightRow>(WEIGHTS);
+      return { ...toArrivals(rows, 0, true), weights: weights.rows };
     },
 
     async reserve(takes, slots, leaseExpiresAt, now) {
@@ -43,11 +45,10 @@ export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
         ],
       });
       const reserved: Reserved[] = [];
-      const blocked: BlockedLane[] = [];
+      const blocked: Blocked[] = [];
       for (const row of rows) {
-        const { tenant_id: tenantId, queue, type, priority } = row;
-        if (row.blocked !== null) blocked.push({ tenantId, queue, type, priority, blocked: row.blocked });
-        else reserved.push(toReserved(row));
+        if (row.blocked === null) reserved.push(toReserved(row));
+        else blocked.push(toBlocked(row));
       }
       return { reserved, blocked };
     },
@@ -118,6 +119,7 @@ export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
 
     async pruneArrivals(before) {
       await pool.query(PRUNE_ARRIVALS, [before]);
+      await pool.query(PRUNE_SLOT_CHANGES);
     },
 
     ...workerRegister(pool),
@@ -134,9 +136,26 @@ interface ArrivalRow {
   readonly queue: string | null;
   readonly type: string | null;
   readonly priority: number | null;
+  readonly weight?: number | null;
 }
 
-interface ClaimRow {
+interface WeightRow {
+  readonly tenantId: string;
+  readonly weight: number;
+}
+
+interface BlockedRow {
+  readonly blocked: Blocked['reason'];
+  readonly tenant_id: string;
+  readonly queue: string | null;
+  readonly type: string;
+  readonly priority: number;
+  readonly granted: number;
+  readonly until_ms: string | null;
+}
+
+interface ReservedRow {
+  readonly blocked: null;
   readonly slot: number;
   readonly tenant_id: string;
   readonly queue: string;
@@ -146,8 +165,9 @@ interface ClaimRow {
   readonly job_id: string;
   readonly revision: number;
   readonly snapshot: string | null;
-  readonly blocked: 'paused' | 'busy' | null;
 }
+
+type ClaimRow = ReservedRow | BlockedRow;
 
 interface TimerRow {
   readonly tenant_id: string;
@@ -174,19 +194,32 @@ function toArrivals(rows: readonly ArrivalRow[], afterBlock: number, whole: bool
   let block = afterBlock;
   const lanes: Arrivals['lanes'][number][] = [];
   const changedTenants: string[] = [];
-  for (const { block: rowBlock, tenant_id: tenantId, queue, type, priority } of rows) {
+  const weights: Arrivals['weights'][number][] = [];
+  for (const { block: rowBlock, tenant_id: tenantId, queue, type, priority, weight } of rows) {
     block = Math.max(block, Number(rowBlock ?? 0));
     if (tenantId === null) continue;
+    if (typeof weight === 'number') weights.push({ tenantId, weight });
     if (queue === null || type === null || priority === null) changedTenants.push(tenantId);
     else lanes.push({ tenantId, queue, type, priority });
   }
   // The last block of a full page may be cut off: it is read again.
   const more = !whole && rows.length >= MAX_ARRIVALS;
   if (more) block -= 1;
-  return { epoch: rows[0]?.epoch ?? undefined, block, lanes, changedTenants, whole, more };
+  return { epoch: rows[0]?.epoch ?? undefined, block, lanes, changedTenants, weights, whole, more };
 }
 
-function toReserved(row: ClaimRow): Reserved {
+function toBlocked(row: BlockedRow): Blocked {
+  const { tenant_id: tenantId, queue, type, priority, blocked: reason, granted } = row;
+  return {
+    tenantId,
+    lane: queue === null ? undefined : { tenantId, queue, type, priority },
+    reason,
+    granted,
+    until: row.until_ms === null ? undefined : Number(row.until_ms),
+  };
+}
+
+function toReserved(row: ReservedRow): Reserved {
   return {
     slot: row.slot - 1,
     tenantId: row.tenant_id,
@@ -225,7 +258,7 @@ const keyColumns = (leases: readonly LeaseKey[]): readonly string[] => [
 ];
 
 const READY_SINCE = `
-select epoch, block, tenant_id, queue, type, priority
+select epoch, block, tenant_id, queue, type, priority, weight
 from ready_since($1, $2)`;
 
 const READY_LANES = `
@@ -234,8 +267,13 @@ from (select (select epoch from dispatch_epoch) as epoch) as d
 cross join (select coalesce(max(block), 0) as block from ready_arrivals) as a
 left join lateral ready_lanes() as l on true`;
 
+const WEIGHTS = `
+select tenant_id as "tenantId", weight
+from tenant_settings
+where weight <> 1`;
+
 const CLAIM = `
-select slot, tenant_id, queue, type, priority, seq, job_id, revision, snapshot, blocked
+select slot, tenant_id, queue, type, priority, seq, job_id, revision, snapshot, blocked, granted, until_ms
 from claim_ready($1, $2, $3, $4, $5)`;
 
 const FIRE_READY = `
@@ -266,3 +304,13 @@ where expires_at < $1
 const PRUNE_ARRIVALS = `
 delete from ready_arrivals
 where at_ms < $1`;
+
+const PRUNE_SLOT_CHANGES = `
+delete from slot_changes as c
+where c.block <= (
+  select n.through
+  from slot_counts as n
+  where n.tenant_id = c.tenant_id and n.queue = c.queue
+  order by n.version desc
+  limit 1
+)`;
