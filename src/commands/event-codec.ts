@@ -66,22 +66,23 @@ export function eventCodec<Event extends DomainEvent>(definitions: EventDefiniti
     decode(stored) {
       const compiled = byType.get(stored.type);
       if (!compiled || stored.schemaVersion > compiled.schemaVersion) return undefined;
-      const data = compiled.read(stored.data, stored.schemaVersion);
+      let data = compiled.read(stored.data, stored.schemaVersion);
       const content = stored.content ?? compiled.contentWhenAbsent;
-      if (compiled.contentField && content !== undefined) data[compiled.contentField] = content;
+      if (compiled.contentField && content !== undefined)
+        data = { ...data, [compiled.contentField]: content };
       // The table's keys and schemas are checked against Event where it is written down.
       return { type: stored.type, data } as unknown as Event;
     },
   };
 }
 
-type OpenData = Record<string, unknown>;
+type OpenData = Readonly<Record<string, unknown>>;
 
 interface Compiled {
   readonly schemaVersion: number;
   readonly contentField: ContentField | undefined;
   readonly contentWhenAbsent: JsonText | undefined;
-  /** A fresh object that the caller may add to. */
+  /** Data without its content. Events with the same text may share it. */
   read(json: string, schemaVersion: number): OpenData;
 }
 
@@ -94,15 +95,19 @@ function compile(type: string, definition: EventDefinition<object>): Compiled {
     readonly content?: { readonly field: ContentField; readonly required: boolean };
   };
   const schemaVersion = older.length + 1;
+  /** Neighbours often differ in their streams and contents only: then reading one is enough. */
+  let last: { readonly json: string; readonly version: number; readonly data: OpenData } | undefined;
   return {
     schemaVersion,
     contentField: content?.field,
     contentWhenAbsent: content?.required ? NULL : undefined,
     read(json, storedVersion) {
+      if (last?.json === json && last.version === storedVersion) return last.data;
       try {
         let data: unknown = JSON.parse(json);
         for (const version of older.slice(storedVersion - 1)) data = version.upcast(data);
-        return schema.parse(data) as OpenData;
+        last = { json, version: storedVersion, data: schema.parse(data) as OpenData };
+        return last.data;
       } catch (cause) {
         throw new CorruptEventError(type, storedVersion, cause);
       }

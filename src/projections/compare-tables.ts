@@ -94,17 +94,17 @@ interface CountRow {
 
 const BUCKETS = 1_024;
 const bucketOf = (key: readonly string[]) =>
-  `(hashtextextended(row(${key.join(', ')})::text, 0) & ${BUCKETS - 1})::int`;
+  `(hash_record_extended(row(${key.join(', ')}), 0) & ${BUCKETS - 1})::int`;
 const ofTenant = ({ tenant }: TablePair) => (tenant === undefined ? 'true' : 'tenant_id = $1');
 
 const bucketSql = (pair: TablePair, key: readonly string[]) => `
 with live as (
-  select ${bucketOf(key)} as bucket, count(*) as rows, bit_xor(hashtextextended(t::text, 1)) as hash
+  select ${bucketOf(key)} as bucket, count(*) as rows, bit_xor(hash_record_extended(t, 1)) as hash
   from ${pair.live} t
   where ${ofTenant(pair)}
   group by 1
 ), folded as (
-  select ${bucketOf(key)} as bucket, count(*) as rows, bit_xor(hashtextextended(t::text, 1)) as hash
+  select ${bucketOf(key)} as bucket, count(*) as rows, bit_xor(hash_record_extended(t, 1)) as hash
   from ${pair.folded} t
   where ${ofTenant(pair)}
   group by 1

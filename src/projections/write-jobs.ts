@@ -1,7 +1,12 @@
+import type { PoolClient } from 'pg';
 import type { JobChange } from './job-change.ts';
 import { lineArray, lines, oneLine, textArray, texts, withoutNul } from './line-columns.ts';
 import type { ProjectionWrite } from './projection.ts';
 import type { JobMoves } from './queue-counts.ts';
+
+/** Below this the two statements more cost as much as they save. */
+const WORTH_A_SAVEPOINT = 200;
+const UNIQUE_VIOLATION = '23505';
 
 /** Adds the jobs that first appear in this batch; those that are there already are left alone and not answered. */
 export async function insertJobs(
@@ -9,35 +14,59 @@ export async function insertJobs(
   { client, table }: ProjectionWrite,
 ): Promise<{ readonly inserted: number; readonly moves: readonly JobMoves[] }> {
   const jobs = table('jobs');
-  const { rows } = await client.query<JobMoves>({
-    name: `insert ${jobs}`,
-    text: insertSql(jobs),
-    values: [
-      lines(changes, (change) => change.tenantId),
-      lines(changes, (change) => change.jobId),
-      lines(changes, (change) => change.revision),
-      lines(changes, (change) => change.type),
-      lines(changes, (change) => change.queue),
-      lines(changes, (change) => change.priority),
-      lines(changes, (change) => change.status),
-      lines(changes, (change) => change.attempt),
-      lines(changes, (change) => change.spentAttempts),
-      lines(changes, (change) => change.maxAttempts),
-      texts(changes, ({ tags }) => (tags && tags.length > 0 ? textArray(tags) : undefined)),
-      texts(changes, ({ dedupeKey }) => (dedupeKey === undefined ? undefined : withoutNul(dedupeKey))),
-      lines(changes, workerOf),
-      lines(changes, (change) => change.enqueuedAt),
-      lines(changes, (change) => change.runAt),
-      lines(changes, (change) => change.startedAt),
-      lines(changes, (change) => change.finishedAt),
-      lines(changes, (change) => change.updatedAt),
-      lines(changes, errorOf),
-      lines(changes, fingerprintOf),
-      lines(changes, (change) => change.startRevision),
-    ],
-  });
+  const values = insertValues(changes);
+  const insert = async (name: string, text: string) =>
+    (await client.query<JobMoves>({ name: `${name} ${jobs}`, text, values })).rows;
+  const rows =
+    (changes.length >= WORTH_A_SAVEPOINT
+      ? await unlessPresent(client, () => insert('add', insertSql(jobs, '')))
+      : undefined) ?? (await insert('insert', insertSql(jobs, 'on conflict (tenant_id, job_id) do nothing')));
   return { inserted: rows.reduce((sum, row) => sum + row.jobs, 0), moves: rows };
 }
+
+/**
+ * Batches only come again when a commit failed in a way that its rows are there, so in nearly all none is: then `on
+ * conflict` would cost 2.7 µs more for each row than 3.9. Answers undefined, and nothing has happened, when one is.
+ */
+async function unlessPresent<Rows>(
+  client: PoolClient,
+  insert: () => Promise<Rows>,
+): Promise<Rows | undefined> {
+  await client.query('savepoint inserting');
+  try {
+    const rows = await insert();
+    await client.query('release savepoint inserting');
+    return rows;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === UNIQUE_VIOLATION)) throw error;
+    await client.query('rollback to savepoint inserting');
+    return undefined;
+  }
+}
+
+const insertValues = (changes: readonly JobChange[]) => [
+  lines(changes, (change) => change.tenantId),
+  lines(changes, (change) => change.jobId),
+  lines(changes, (change) => change.revision),
+  lines(changes, (change) => change.type),
+  lines(changes, (change) => change.queue),
+  lines(changes, (change) => change.priority),
+  lines(changes, (change) => change.status),
+  lines(changes, (change) => change.attempt),
+  lines(changes, (change) => change.spentAttempts),
+  lines(changes, (change) => change.maxAttempts),
+  texts(changes, ({ tags }) => (tags && tags.length > 0 ? textArray(tags) : undefined)),
+  texts(changes, ({ dedupeKey }) => (dedupeKey === undefined ? undefined : withoutNul(dedupeKey))),
+  lines(changes, workerOf),
+  lines(changes, (change) => change.enqueuedAt),
+  lines(changes, (change) => change.runAt),
+  lines(changes, (change) => change.startedAt),
+  lines(changes, (change) => change.finishedAt),
+  lines(changes, (change) => change.updatedAt),
+  lines(changes, errorOf),
+  lines(changes, fingerprintOf),
+  lines(changes, (change) => change.startRevision),
+];
 
 /** Lays changes over rows that are behind them. Nobody else writes these tables, so a row stays where it was found. */
 export async function updateJobs(
@@ -79,7 +108,7 @@ const errorOf = ({ lastError }: JobChange) =>
 
 const fingerprintOf = ({ lastError }: JobChange) => lastError && oneLine(lastError.fingerprint);
 
-const insertSql = (jobs: string) => `
+const insertSql = (jobs: string, otherwise: string) => `
 with inserted as (
   insert into ${jobs} (
     tenant_id, job_id, revision, type, queue, priority, status, attempt, spent_attempts, max_attempts, tags,
@@ -101,7 +130,7 @@ with inserted as (
     dedupe_key, worker_id, enqueued_at, run_at, started_at, finished_at, updated_at, last_error, error_fingerprint,
     start_revision
   )
-  on conflict (tenant_id, job_id) do nothing
+  ${otherwise}
   returning tenant_id, queue, status
 )
 select tenant_id, queue, status, null as old_queue, null as old_status, count(*)::integer as jobs

@@ -33,6 +33,14 @@ describe('the payload of an event', () => {
     expect(jobCodec.decode(stored)).toMatchObject({ data: { payload: 'null' } });
   });
 
+  it('is its own for each of several events with the same data', () => {
+    const stored = jobCodec.encode(enqueued({ payload }), metadata);
+    const other = { ...stored, content: asJsonText('2') };
+    const { content: _, ...without } = stored;
+    const payloads = [stored, other, without].map((each) => jobCodec.decode(each)?.data);
+    expect(payloads).toMatchObject([{ payload }, { payload: '2' }, { payload: 'null' }]);
+  });
+
   it('stays absent where it may be', () => {
     const decoded = jobCodec.decode({ type: 'JobAmended', schemaVersion: 1, data: '{"priority":1}' });
     expect(decoded?.data).not.toHaveProperty('payload');

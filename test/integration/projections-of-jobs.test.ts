@@ -7,7 +7,15 @@ import { jobsProjection } from '../../src/projections/jobs.ts';
 import type { Queries } from '../../src/projections/queries.ts';
 import { queueStatsProjection } from '../../src/projections/queue-stats.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { type History, histories, interleave, renamed } from '../support/job-histories.ts';
+import { completed, enqueued, started } from '../support/job-events.ts';
+import {
+  decodedJobEvent,
+  type History,
+  histories,
+  interleave,
+  jobIdOf,
+  renamed,
+} from '../support/job-histories.ts';
 import { attemptRows, deadLetterRows, jobRows } from '../support/naive-read-models.ts';
 import { Projected } from '../support/projected.ts';
 
@@ -95,6 +103,22 @@ it('rows are what the jobs are, however the log is cut into batches and whatever
     { numRuns: 40 },
   );
 }, 120_000);
+
+it('a large batch that comes again with more changes what is there and adds the rest', async () => {
+  const tenantId = 'many';
+  const life = (n: number) =>
+    [enqueued(), started(), completed()].map((event, revision) =>
+      decodedJobEvent(tenantId, jobIdOf(n), revision, event, 1_000 + revision),
+    );
+  const jobs = Array.from({ length: 600 }, (_, n) => life(n));
+  await projected.apply(jobs.slice(0, 500).flatMap(([first]) => first ?? []));
+  await projected.apply(jobs.flat());
+  const { rows } = await database.pool.query(
+    `select status, revision, count(*)::int as jobs from jobs where tenant_id = 'many' group by 1, 2`,
+  );
+  expect(rows).toEqual([{ status: 'completed', revision: 2, jobs: 600 }]);
+  expect(await queries.listQueues(tenantId)).toMatchObject([{ counts: { completed: 600, queued: 0 } }]);
+});
 
 it('every row of every table is the same whether the log comes whole or event by event', async () => {
   await fc.assert(
