@@ -1,8 +1,8 @@
 import type { DecodedEvent } from '../commands/decoded-event.ts';
-import { type Move, moveCheckpoint } from './checkpoint.ts';
+import { type Move, moveCheckpoint, moveCheckpointWith } from './checkpoint.ts';
 import type { ProjectionEnvironment } from './environment.ts';
 import { type Generation, writeTo } from './generations.ts';
-import { inTransaction } from './in-transaction.ts';
+import { inStatement, inTransaction } from './in-transaction.ts';
 import type { Projection } from './projection.ts';
 
 /**
@@ -28,12 +28,22 @@ export async function applyBatch(
   generation: Generation,
   batch: Move & { readonly events: readonly DecodedEvent[]; readonly signal: AbortSignal },
 ): Promise<void> {
+  const { events, signal } = batch;
+  const statement = projection.statement?.(events);
+  if (statement) {
+    await inStatement(
+      pool,
+      (client) => moveCheckpointWith(client, projection, generation, batch, statement),
+      { signal },
+    );
+    return;
+  }
   await inTransaction(
     pool,
     async (client) => {
       await moveCheckpoint(client, projection, generation, batch);
-      await projection.apply(batch.events, writeTo(client, generation));
+      await projection.apply(events, writeTo(client, generation));
     },
-    { settings: APPLY_SETTINGS, signal: batch.signal },
+    { settings: APPLY_SETTINGS, signal },
   );
 }

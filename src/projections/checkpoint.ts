@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Position } from '../commands/ports.ts';
 import type { Generation } from './generations.ts';
-import type { Projection } from './projection.ts';
+import type { Projection, Statement } from './projection.ts';
 
 /** Another runner moved the checkpoint, or the generation was replaced: nothing of this transaction may stay. */
 export class CheckpointLostError extends Error {
@@ -91,6 +91,33 @@ export async function moveCheckpoint(
   if (rowCount !== 1) throw new CheckpointLostError(generation);
 }
 
+/**
+ * Moves the checkpoint and makes the change of a projection in one statement: neither without the other. Throws
+ * CheckpointLostError as moveCheckpoint does, and then nothing was changed.
+ */
+export async function moveCheckpointWith(
+  client: Pool | PoolClient,
+  projection: Projection,
+  generation: Generation,
+  { from, to, fence, eventsPerSecond }: Move,
+  { name, text, values }: Statement,
+): Promise<void> {
+  const { rowCount } = await client.query({
+    name: `move_with_${name}`,
+    text: moveWith(checkpointTable(projection), text, values.length),
+    values: [
+      ...values,
+      projection.name,
+      generation.generation,
+      `${from}`,
+      `${to}`,
+      `${fence}`,
+      eventsPerSecond,
+    ],
+  });
+  if (rowCount !== 1) throw new CheckpointLostError(generation);
+}
+
 /** Gives a checkpoint another fence, or none: then nobody can move it any more. */
 export async function setFence(
   client: PoolClient,
@@ -121,10 +148,19 @@ set fence = $3
 where projection = $1 and generation = $2 and fence <= $3
 returning position`;
 
-const move = (table: string) => `
+const move = (table: string, first = 1) => `
 update ${table}
-set position = $4, events_per_second = $6, updated_at = clock_timestamp()
-where projection = $1 and generation = $2 and position = $3 and fence = $5`;
+set position = $${first + 3}, events_per_second = $${first + 5}, updated_at = clock_timestamp()
+where projection = $${first} and generation = $${first + 1} and position = $${first + 2} and fence = $${first + 4}`;
+
+// The change is made once for each checkpoint that moved: once, or not at all.
+const moveWith = (table: string, text: string, parameters: number) => `
+with moved as (${move(table, parameters + 1)}
+  returning true
+)
+select change.*
+from moved
+cross join lateral (${text}) as change`;
 
 const refence = (table: string) => `
 update ${table}

@@ -10,12 +10,45 @@ export interface TransactionOptions {
 }
 
 /** Runs work in a transaction of its own: committed when it resolves, rolled back when it rejects. */
-export async function inTransaction<Result>(
+export function inTransaction<Result>(
   pool: Pool,
   work: (client: PoolClient) => Promise<Result>,
   options: TransactionOptions = {},
 ): Promise<Result> {
-  const { settings = '', isolation = 'read committed', signal, stopMs = 1_000 } = options;
+  const { settings = '', isolation = 'read committed' } = options;
+  return onConnection(
+    pool,
+    async (client) => {
+      await client.query(`begin isolation level ${isolation}; ${settings}`);
+      const result = await work(client);
+      await client.query('commit');
+      return result;
+    },
+    {
+      ...options,
+      undo: async (client) => {
+        await client.query('rollback');
+      },
+    },
+  );
+}
+
+/** Runs one statement, which is a transaction of its own. */
+export const inStatement = <Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+  options: Pick<TransactionOptions, 'signal' | 'stopMs'> = {},
+): Promise<Result> => onConnection(pool, work, { ...options, undo: async () => undefined });
+
+async function onConnection<Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+  {
+    signal,
+    stopMs = 1_000,
+    undo,
+  }: TransactionOptions & { readonly undo: (client: PoolClient) => Promise<void> },
+): Promise<Result> {
   const client = await pool.connect();
   // The statement in flight fails as well and says it better; unheard, the event would end the process.
   const onError = () => undefined;
@@ -33,19 +66,17 @@ export async function inTransaction<Result>(
   };
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    await client.query(`begin isolation level ${isolation}; ${settings}`);
     const result = await work(client);
-    await client.query('commit');
     release(false);
     return result;
   } catch (error) {
-    const rolledBack =
+    const undone =
       released ||
-      (await client.query('rollback').then(
+      (await undo(client).then(
         () => true,
         () => false,
       ));
-    release(!rolledBack);
+    release(!undone);
     throw error;
   } finally {
     clearTimeout(timer);

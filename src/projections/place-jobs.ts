@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Placement } from '../commands/placement.ts';
 import type { LeaseKey } from '../commands/ready-queue.ts';
 import { unreachable } from '../domain/decider.ts';
+import type { Statement } from './projection.ts';
 
 type Cell = string | number | boolean;
 type Row = readonly Cell[];
@@ -32,13 +33,24 @@ export async function placeJobs(
 ): Promise<void> {
   let leases = columns(withdrawn.map((w) => [w.tenantId, w.jobId, w.leaseId, w.expiresAt]));
   for (let at = 0; at < placements.length || leases !== ''; at += MAX_PLACEMENTS) {
-    const rows: Rows = { moved: [], ready: [], lanes: new Map(), timed: [], running: [], cancelling: [] };
-    for (const placement of placements.slice(at, at + MAX_PLACEMENTS)) addRows(rows, placement, now);
-    const values = [now, leases, columns(rows.moved), columns(rows.ready), columns([...rows.lanes.values()])];
-    values.push(columns(rows.timed), columns(rows.running), columns(rows.cancelling));
-    await client.query({ name: 'place_jobs', text: PLACE, values });
+    const part = placements.slice(at, at + MAX_PLACEMENTS);
+    await client.query({ name: 'place_jobs', text: PLACE, values: valuesOf(part, now, leases) });
     leases = '';
   }
+}
+
+/** The same as one statement; undefined when there is nothing to place, or too much for one. */
+export function placeJobsStatement(placements: readonly Placement[], now: number): Statement | undefined {
+  if (placements.length === 0 || placements.length > MAX_PLACEMENTS) return undefined;
+  return { name: 'place_jobs', text: PLACE, values: valuesOf(placements, now, '') };
+}
+
+function valuesOf(placements: readonly Placement[], now: number, leases: string): (string | number)[] {
+  const rows: Rows = { moved: [], ready: [], lanes: new Map(), timed: [], running: [], cancelling: [] };
+  for (const placement of placements) addRows(rows, placement, now);
+  const values = [now, leases, columns(rows.moved), columns(rows.ready), columns([...rows.lanes.values()])];
+  values.push(columns(rows.timed), columns(rows.running), columns(rows.cancelling));
+  return values;
 }
 
 function addRows(rows: Rows, p: Placement, now: number): void {

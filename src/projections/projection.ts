@@ -2,6 +2,13 @@ import type { PoolClient } from 'pg';
 import type { DecodedEvent } from '../commands/decoded-event.ts';
 import type { Position } from '../commands/ports.ts';
 
+/** One call that changes everything: `text` selects a single row; parameters count from $1. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
 export interface ProjectionTable {
   /** Name that queries use, a view over the active version: `jobs`. */
   readonly name: string;
@@ -34,6 +41,8 @@ export interface Projection {
   /** Workers wait for it: applied at once even where larger batches would cost less. */
   readonly urgent?: boolean;
   readonly tables: readonly ProjectionTable[];
+  /** The same change as apply makes, where one call is enough; sets what it needs for the transaction by itself. */
+  statement?(events: readonly DecodedEvent[]): Statement | undefined;
   apply(events: readonly DecodedEvent[], write: ProjectionWrite): Promise<void>;
   /** Fills empty tables from a better start than the first event; answers the position to go on after. */
   seed?(write: ProjectionWrite): Promise<Position>;

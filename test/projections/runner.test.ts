@@ -252,7 +252,7 @@ describe('two runners', () => {
       applyBatch(runner.environment, projection, generation, { ...stale, from: 0n, fence: 1n }),
       applyBatch(runner.environment, projection, generation, { ...stale, from: position, fence: 0n }),
     ];
-    for (const attempt of attempts) await expect(attempt).rejects.toThrow(CheckpointLostError);
+    await Promise.all(attempts.map((attempt) => expect(attempt).rejects.toThrow(CheckpointLostError)));
   });
 
   it('stop when a newer version of the tables is live', async () => {
