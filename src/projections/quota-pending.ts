@@ -75,18 +75,6 @@ async function remove(
   const freed = changes.flatMap(({ tenantId, freed }) => freed.map((slot) => ({ tenantId, ...slot })));
   const pending = table('quota_pending');
   const gone: Gone[] = [];
-  if (created.length > 0) {
-    const { rows } = await client.query<Gone>({
-      name: `resolve ${pending}`,
-      text: resolveSql(pending),
-      values: [
-        lines(created, ({ tenantId }) => tenantId),
-        lines(created, ({ jobId }) => jobId),
-        lines(created, ({ reservationId }) => reservationId),
-      ],
-    });
-    gone.push(...rows);
-  }
   if (freed.length > 0) {
     const { rows } = await client.query<Gone>({
       name: `free ${pending}`,
@@ -95,6 +83,18 @@ async function remove(
         lines(freed, ({ tenantId }) => tenantId),
         lines(freed, ({ jobId }) => jobId),
         lines(freed, ({ reservationId }) => reservationId),
+      ],
+    });
+    gone.push(...rows);
+  }
+  if (created.length > 0) {
+    const { rows } = await client.query<Gone>({
+      name: `resolve ${pending}`,
+      text: resolveSql(pending),
+      values: [
+        lines(created, ({ tenantId }) => tenantId),
+        lines(created, ({ jobId }) => jobId),
+        lines(created, ({ reservationId }) => reservationId),
       ],
     });
     gone.push(...rows);

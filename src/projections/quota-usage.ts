@@ -36,7 +36,6 @@ create table ${table} (
   suspended_until bigint,
   plan text collate "C",
   quota text,
-  check (pending >= 0),
   check (limited = (revision is not null) and limited = (quota is not null))
 ) with (fillfactor = 50)`,
   // On what never changes again, so that counting stays cheap.
