@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type pg from 'pg';
+import { type Access, createAccess } from './access.ts';
 import { type DataSchemas, dataSchemas } from './adapters/cloudevents/data-schema.ts';
 import { BulkOperations } from './adapters/http/bulk-operations.ts';
 import type { OperationStore } from './adapters/http/operation-store.ts';
@@ -13,8 +14,10 @@ import { createForwarderStatus, type ForwarderStatus } from './adapters/postgres
 import { createForwarderStore } from './adapters/postgres/forwarder-store.ts';
 import { createLead } from './adapters/postgres/leadership.ts';
 import { createOperationStore } from './adapters/postgres/operations.ts';
+import { createOutboxWriter, type OutboxWriter } from './adapters/postgres/outbox-writer.ts';
 import { createPool, type PoolSettings } from './adapters/postgres/pool.ts';
 import { createQueries } from './adapters/postgres/queries/queries.ts';
+import { createRateBuckets } from './adapters/postgres/rate-buckets.ts';
 import { postgresReadyQueue } from './adapters/postgres/ready-queue.ts';
 import { createRepublicationStore } from './adapters/postgres/republications.ts';
 import { createStageJobs, createStagingArea, type StageJobs } from './adapters/postgres/staged-jobs.ts';
@@ -34,6 +37,7 @@ import { createLimitQueue } from './commands/limit-queue.ts';
 import { createPauseQueue } from './commands/pause-queue.ts';
 import type { Clock, Ids } from './commands/ports.ts';
 import { createPurgeDeadLetter } from './commands/purge-dead-letter.ts';
+import { QuotaGate } from './commands/quota-gate.ts';
 import { createReadJob, type ReadJob } from './commands/read-job.ts';
 import { createReadQuota } from './commands/read-quota.ts';
 import type { ReadyQueue } from './commands/ready-queue.ts';
@@ -51,7 +55,9 @@ import { WorkerWatch } from './commands/worker-watch.ts';
 import type { EventStoreDbSettings } from './eventstoredb-settings.ts';
 import { createInbound, DEFAULT_INBOUND, type Inbound, type InboundSettings } from './inbound.ts';
 import { type ClosableLog, openLog } from './open-log.ts';
+import type { OutboxSettings } from './outbox-settings.ts';
 import type { PlanSettings } from './plan-settings.ts';
+import { auditProjection } from './projections/audit.ts';
 import { deadLettersProjection } from './projections/dead-letters.ts';
 import type { ProjectionEnvironment } from './projections/environment.ts';
 import { Freshness } from './projections/freshness.ts';
@@ -59,7 +65,7 @@ import { jobsProjection } from './projections/jobs.ts';
 import type { Projection } from './projections/projection.ts';
 import type { Queries } from './projections/queries.ts';
 import { queueStatsProjection } from './projections/queue-stats.ts';
-import { QUOTA_USAGE } from './projections/quota-usage.ts';
+import { QUOTA_USAGE, quotaUsageProjection } from './projections/quota-usage.ts';
 import { readyJobs } from './projections/ready-jobs.ts';
 import { createTenancy, type Tenancy } from './tenancy.ts';
 
@@ -77,6 +83,8 @@ export interface PartsOptions {
   readonly kafka?: KafkaOptions | undefined;
   /** Plans of tenants; absent: only those made over the API, and no plan for tenants to begin with. */
   readonly plans?: PlanSettings | undefined;
+  /** Public events as rows for change data capture; absent: none are written. */
+  readonly outbox?: OutboxSettings | undefined;
   /** How events of other services are listened to. */
   readonly inbound?: InboundSettings | undefined;
   readonly logger?: Logger | undefined;
@@ -100,6 +108,7 @@ export interface Parts {
   readonly useCases: UseCases;
   readonly queries: Queries;
   readonly readJob: ReadJob;
+  readonly access: Access;
   readonly operations: BulkOperations;
   readonly operationStore: OperationStore;
   readonly projections: readonly Projection[];
@@ -107,6 +116,8 @@ export interface Parts {
   readonly freshness: Freshness;
   readonly forwarder: Forwarder | undefined;
   readonly forwarderStatus: ForwarderStatus;
+  readonly outbox: OutboxWriter | undefined;
+  readonly outboxStatus: ForwarderStatus;
   readonly republisher: Republisher;
   readonly republicationStore: RepublicationStore;
   readonly inbound: Inbound;
@@ -150,6 +161,8 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     jobsProjection,
     deadLettersProjection,
     queueStatsProjection,
+    quotaUsageProjection,
+    auditProjection,
     readyJobs({ clock, announce: (lanes) => dispatcher.announce(lanes) }),
   ];
   const holder = `${hostname()}:${process.pid}`;
@@ -166,10 +179,11 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
 
   const queries = createQueries({ pool, clock });
   const freshness = new Freshness({ environment: projectionEnvironment, projections });
+  const gate = new QuotaGate({ log, clock, ids, buckets: createRateBuckets(pool), logger, metrics });
   const tenancy = createTenancy({
     pool,
     settings: options.plans ?? {},
-    useCases: createUseCases(pool, dispatch, dispatcher, options),
+    useCases: createUseCases(pool, dispatch, dispatcher, gate, options),
     queries,
     caughtUp: async () => freshness.waitFor(QUOTA_USAGE, await log.head(), 10_000),
     clock,
@@ -197,13 +211,16 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     dispatch,
     dispatcher,
     readyQueue,
-    stageJobs: tenancy.stageJobs(createStageJobs({ clock, ids, maxPayloadBytes: options.maxPayloadBytes })),
+    stageJobs: tenancy.stageJobs(
+      createStageJobs({ clock, ids, gate, maxPayloadBytes: options.maxPayloadBytes }),
+    ),
     stagedJobsRelay,
     useCases,
     queries,
     operations: new BulkOperations({ store: operationStore, queries, useCases, ids, logger }),
     operationStore,
     readJob: createReadJob({ log }),
+    access: createAccess({ pool, log, clock, ids }),
     projections,
     projectionEnvironment,
     freshness,
@@ -220,6 +237,8 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
       kafka: options.kafka,
       settings: options.inbound ?? DEFAULT_INBOUND,
       useCases,
+      tenancy,
+      admit: gate.admit.bind(gate),
       relay: stagedJobsRelay,
       clock,
       ids,
@@ -229,6 +248,10 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     }),
     tenancy,
     forwarderStatus: createForwarderStatus({ pool: projectionPool, log, clock, metrics }),
+    outbox:
+      options.outbox &&
+      createOutboxWriter({ ...projectionEnvironment, ...options.outbox, dataSchemas: schemas }),
+    outboxStatus: createForwarderStatus({ feed: 'outbox', pool: projectionPool, log, clock, metrics }),
     republisher: new Republisher({
       ...projectionEnvironment,
       ids,
@@ -248,13 +271,15 @@ function createUseCases(
   pool: pg.Pool,
   dispatch: DispatchDeps,
   dispatcher: ClaimDispatcher,
+  gate: QuotaGate,
   { maxPayloadBytes }: PartsOptions,
 ): UseCases {
   const { log, clock, ids, readyQueue, metrics } = dispatch;
   const change = { log, clock, ids, maxPayloadBytes };
+  const changeQuota = { log, clock, ids, changed: gate.know.bind(gate) };
   const workers = new WorkerWatch(readyQueue, clock);
   return {
-    enqueueJobs: createEnqueueJobs({ ...change, metrics, staging: createStagingArea(pool) }),
+    enqueueJobs: createEnqueueJobs({ ...change, gate, metrics, staging: createStagingArea(pool) }),
     cancelJob: createCancelJob(change),
     retryJob: createRetryJob(change),
     amendJob: createAmendJob(change),
@@ -266,10 +291,10 @@ function createUseCases(
     claimJobs: createClaimJobs({ ...dispatch, dispatcher, workers }),
     heartbeat: createHeartbeat({ ...dispatch, workers }),
     acknowledge: createAcknowledge(dispatch),
-    setTerms: createSetTerms(change),
-    resetQuota: createResetQuota(change),
-    suspendTenant: createSuspendTenant(change),
-    resumeTenant: createResumeTenant(change),
-    readQuota: createReadQuota(change),
+    setTerms: createSetTerms(changeQuota),
+    resetQuota: createResetQuota(changeQuota),
+    suspendTenant: createSuspendTenant(changeQuota),
+    resumeTenant: createResumeTenant(changeQuota),
+    readQuota: createReadQuota({ log }),
   };
 }

@@ -30,6 +30,12 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   http_event_streams: gauge('Open event streams.'),
 
   enqueues: counter('Jobs asked to be enqueued.', 'result'),
+  quota_refused: counter("Jobs refused for a limit of their tenant's.", 'limit'),
+  quota_delayed: counter("Jobs put off for a limit of their tenant's.", 'limit'),
+  quota_reservations: counter('Reservations written; each is for the jobs of many calls.'),
+  quota_reserved_jobs: counter('Jobs that slots were reserved for.'),
+  quota_conflicts: counter("Reservations that lost a race for their tenant's quota."),
+  quota_reads: counter("Reads of a tenant's quota before its jobs were let in."),
   claimed_jobs: counter('Attempts handed out.'),
   claims_lost: counter('Claims that lost the race for their job.'),
   claim_errors: counter('Rounds of handing out that failed.'),
@@ -67,6 +73,14 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   projection_failures: counter('Batches that could not be applied.', 'projection'),
   projection_unknown_events: counter('Events of unknown type that were skipped.', 'type'),
 
+  quota_settlements: counter("Times that a tenant's quota was told what its jobs have freed."),
+  quota_slots_released: counter('Slots freed by jobs that ended, or that were reserved in vain.'),
+  quota_settle_lag_seconds: gauge("Longest that a tenant's quota has not known of what its jobs did."),
+  quota_fenced: counter('Reservations that no job came for.', 'outcome'),
+  quota_reservations_overdue: gauge('Reservations of over a minute ago that no job has come for, up to 500.'),
+  quota_resets: counter('Days begun for tenants that nobody enqueued for.'),
+  quota_task_ran_at: gauge('When a task of the quotas ran last, seconds since 1970.', 'task'),
+
   forwarder_position: gauge('Position up to which public events are on Kafka.'),
   forwarder_lag_events: gauge('Events not on Kafka yet, counted up to 1,000.'),
   forwarder_lag_seconds: gauge('Age of the oldest event that is not on Kafka yet.'),
@@ -78,6 +92,13 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   forwarder_failures: counter('Sends that failed and were repeated.', 'problem'),
   forwarder_batch: histogram('Time until Kafka has acknowledged a page of the log.'),
   forwarder_delivered: histogram('Time from an event being recorded until Kafka has acknowledged it.'),
+
+  outbox_position: gauge('Position up to which public events are rows of the outbox.'),
+  outbox_lag_events: gauge('Events that are no rows of the outbox yet, counted up to 1,000.'),
+  outbox_lag_seconds: gauge('Age of the oldest event that is no row of the outbox yet.'),
+  outbox_up: gauge('1 while a process writes the outbox.'),
+  outbox_undelivered: gauge('Events that were left out of the outbox because they can not be read.'),
+  outbox_events: counter('Rows written into the outbox.'),
 
   inbox_events: counter('What became of events of other services.', 'result'),
   inbox_lag: gauge('Messages that a consumer group has not read yet.', 'group', 'topic', 'partition'),

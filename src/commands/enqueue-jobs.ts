@@ -1,6 +1,5 @@
-import type { EventMetadata } from '../domain/metadata.ts';
-import type { CallContext } from './call-context.ts';
-import { createJobs, type NewJob } from './create-jobs.ts';
+import { createAdmittedJobs, type WantedJob } from './create-admitted-jobs.ts';
+import { BATCH_REFUSED, type Checked, createWholeWriter, type Writer } from './enqueue-whole.ts';
 import { createEnqueueWithKeys, type KeyedJob } from './enqueue-with-keys.ts';
 import { withDefaults } from './job-defaults.ts';
 import { createJobHandler } from './job-handler.ts';
@@ -8,11 +7,12 @@ import { deriveJobId } from './job-id.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_JOBS_PER_CALL, refusalOf } from './job-limits.ts';
 import { assertWellFormed } from './job-request.ts';
 import { metadataFor } from './metadata-for.ts';
-import { type Clock, type EventLog, type Ids, LogOverloadedError, LogUnavailableError } from './ports.ts';
+import type { Clock, EventLog, Ids } from './ports.ts';
+import type { QuotaGate } from './quota-gate.ts';
 import type { StagedBatch, StagingArea } from './staged-jobs.ts';
 import { type Metrics, noMetrics } from './telemetry.ts';
 import { assertTenantId } from './tenant-id.ts';
-import type { EnqueueRequest, EnqueueResult, Refused, UseCases } from './use-cases.ts';
+import type { EnqueueRequest, EnqueueResult, UseCases } from './use-cases.ts';
 
 export interface EnqueueDeps {
   readonly log: EventLog;
@@ -22,6 +22,8 @@ export interface EnqueueDeps {
   readonly staging?: StagingArea | undefined;
   /** UTF-8 bytes; default 256 KiB. */
   readonly maxPayloadBytes?: number | undefined;
+  /** Holds tenants to their quotas; absent: nobody has one. */
+  readonly gate?: QuotaGate | undefined;
   readonly metrics?: Metrics | undefined;
 }
 
@@ -32,6 +34,7 @@ export interface EnqueueDeps {
 export function createEnqueueJobs(deps: EnqueueDeps): UseCases['enqueueJobs'] {
   const { clock, ids, maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES, metrics = noMetrics } = deps;
   const write = createWriter(deps);
+  const writeWhole = createWholeWriter(deps, createWriter({ log: deps.log }));
 
   return async (context, requests, { atomic = false, commandId } = {}) => {
     if (requests.length > MAX_JOBS_PER_CALL)
@@ -52,9 +55,7 @@ export function createEnqueueJobs(deps: EnqueueDeps): UseCases['enqueueJobs'] {
     }
     const metadata = metadataFor(context, now, commandId ?? ids.next());
     const written =
-      atomic && deps.staging && jobs.length > 1
-        ? await writeWhole(deps.staging, write, context, metadata, jobs)
-        : await write(metadata, jobs);
+      atomic && jobs.length > 1 ? await writeWhole(context, metadata, jobs) : await write(metadata, jobs);
     jobs.forEach(({ index }, place) => {
       const result = written[place];
       if (!result) throw new Error('no result for a job');
@@ -66,27 +67,24 @@ export function createEnqueueJobs(deps: EnqueueDeps): UseCases['enqueueJobs'] {
 }
 
 /**
- * Enqueues requests that were checked before, under their ids. Repeated with the same command id it answers as it did
- * the first time.
+ * Enqueues requests that were checked and admitted before, under their ids. Repeated with the same command id it
+ * answers as it did the first time.
  */
 export function createEnqueueStaged({ log }: Pick<EnqueueDeps, 'log'>, clock: Clock) {
   const write = createWriter({ log });
   return ({ context, commandId, requests }: StagedBatch): Promise<readonly EnqueueResult[]> =>
     write(
       metadataFor(context, clock.now(), commandId),
-      requests.map((request) => ({ request, jobId: request.jobId, fixedId: true })),
+      requests.map(({ reservationId, ...request }) => ({
+        request,
+        jobId: request.jobId,
+        fixedId: true,
+        reservationId,
+      })),
     );
 }
 
-interface Checked {
-  readonly request: EnqueueRequest;
-  readonly jobId: string;
-  readonly fixedId: boolean;
-}
 type Addressed = Checked & { readonly index: number };
-type Writer = (metadata: EventMetadata, jobs: readonly Checked[]) => Promise<readonly EnqueueResult[]>;
-
-const BATCH_REFUSED: Refused = { kind: 'refused', reason: 'batch_refused' };
 
 function address(request: EnqueueRequest, index: number, commandId: string | undefined, ids: Ids): Checked {
   const { jobId } = request;
@@ -95,21 +93,23 @@ function address(request: EnqueueRequest, index: number, commandId: string | und
   return { request, jobId: ids.next(), fixedId: false };
 }
 
-function createWriter({ log }: Pick<EnqueueDeps, 'log'>): Writer {
+function createWriter({ log, gate }: Pick<EnqueueDeps, 'log' | 'gate'>): Writer {
   const handler = createJobHandler(log);
-  const enqueueWithKeys = createEnqueueWithKeys(log, handler);
+  const create = createAdmittedJobs(log, handler, gate);
+  const enqueueWithKeys = createEnqueueWithKeys(log, handler, create);
   return async (metadata, jobs) => {
-    const plain: NewJob[] = [];
+    const plain: WantedJob[] = [];
     const keyed: KeyedJob[] = [];
-    for (const { request, jobId, fixedId } of jobs) {
+    for (const { request, jobId, fixedId, reservationId } of jobs) {
       const { dedupeKey } = request;
-      const data = withDefaults(request);
-      if (dedupeKey === undefined) plain.push({ jobId, data });
+      const defaults = withDefaults(request);
+      const data = reservationId === undefined ? defaults : { ...defaults, reservationId };
+      if (dedupeKey === undefined) plain.push({ jobId, data, fixedId });
       else keyed.push({ jobId, data, dedupeKey, fixedId });
     }
-    if (keyed.length === 0) return createJobs(handler, metadata, plain);
+    if (keyed.length === 0) return create(metadata, plain);
     const [created, deduplicated] = await Promise.all([
-      plain.length > 0 ? createJobs(handler, metadata, plain) : [],
+      plain.length > 0 ? create(metadata, plain) : [],
       enqueueWithKeys(metadata, keyed),
     ]);
     const nextPlain = created.values();
@@ -120,45 +120,6 @@ function createWriter({ log }: Pick<EnqueueDeps, 'log'>): Writer {
       return value;
     });
   };
-}
-
-/**
- * The commit point is the staging area: a crash before it leaves nothing, a crash after it leaves the rest to the relay.
- * From then on the batch can't be given up, so an overloaded log is waited for rather than reported.
- */
-async function writeWhole(
-  staging: StagingArea,
-  write: Writer,
-  context: CallContext,
-  metadata: EventMetadata,
-  jobs: readonly Checked[],
-): Promise<readonly EnqueueResult[]> {
-  const requests = jobs.map(({ request, jobId }) => ({ ...request, jobId }));
-  const batch: StagedBatch = { context, commandId: metadata.causationId, requests };
-  await staging.put(batch);
-  const results = await persist(() => write(metadata, jobs));
-  await staging.remove(batch);
-  return results;
-}
-
-const MAX_OVERLOADED_TRIES = 20;
-
-async function persist<T>(write: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await write();
-    } catch (error) {
-      if (!(error instanceof LogOverloadedError)) throw error;
-      if (tries === MAX_OVERLOADED_TRIES)
-        throw new LogUnavailableError(
-          'the batch is accepted and will be enqueued when the log has room again',
-          {
-            cause: error,
-          },
-        );
-      await new Promise((resolve) => setTimeout(resolve, Math.min(error.retryAfterMs, 1_000)));
-    }
-  }
 }
 
 function report(metrics: Metrics, results: readonly EnqueueResult[]): void {

@@ -10,7 +10,8 @@ import { dedupeKeyStream } from '../domain/dedupe-key/stream.ts';
 import { jobStream } from '../domain/job/stream.ts';
 import type { EventMetadata } from '../domain/metadata.ts';
 import { ContendedError } from './contended-error.ts';
-import { createJobs, type NewJob } from './create-jobs.ts';
+import type { CreateJobs, WantedJob } from './create-admitted-jobs.ts';
+import type { NewJob } from './create-jobs.ts';
 import { dedupeKeyCodec } from './dedupe-key-codec.ts';
 import { dedupeKeyHash } from './dedupe-key-hash.ts';
 import { Handler, type Known } from './handle.ts';
@@ -37,7 +38,11 @@ const TRUNCATE_EVERY = 64;
  * crashed or has not got there yet: whoever comes next creates the job under that id, and all answer with it. So no key
  * has to be released or to time out. A stream is created once only: a late creator finds the job, whatever became of it.
  */
-export function createEnqueueWithKeys(log: EventLog, handler: JobHandler): EnqueueWithKeys {
+export function createEnqueueWithKeys(
+  log: EventLog,
+  handler: JobHandler,
+  create: CreateJobs,
+): EnqueueWithKeys {
   const keys = new Handler(log, dedupeKeyDecider, dedupeKeyCodec);
   const recent = new RecentHolders();
 
@@ -51,7 +56,7 @@ export function createEnqueueWithKeys(log: EventLog, handler: JobHandler): Enque
       // A key still stands for the job that had it last, unless that job is over.
       const toTake = open.filter(({ guessed }) => !guessed || round > 0);
       await takeKeys(log, keys, metadata, toTake);
-      const made = await createJobs(handler, metadata, open.map(jobUnderKey));
+      const made = await create(metadata, open.map(jobUnderKey));
       open = open.filter((claim, index) => {
         const result = made[index];
         if (!result) throw new Error('no result for a job');
@@ -178,7 +183,7 @@ async function takeKeys(
   for (const { stream, revision } of long) await log.truncate(stream, revision);
 }
 
-const jobUnderKey = ({ holder, first, taken }: KeyClaim): NewJob => ({
+const jobUnderKey = ({ holder, first, taken }: KeyClaim): WantedJob => ({
   jobId: holder,
   data: first.data,
   probablyExists: !taken,
@@ -187,6 +192,7 @@ const jobUnderKey = ({ holder, first, taken }: KeyClaim): NewJob => ({
 /** The key names a job that is over; unless that job is our own, the key can be taken from it. */
 function isLost(claim: KeyClaim, result: EnqueueResult): boolean {
   if (result.kind === 'created' || claim.holder === claim.first.jobId) return false;
+  if (result.kind === 'refused' && result.reason !== 'job_exists') return false;
   const over = result.kind === 'refused' || !holdsDedupeKey(result.snapshot.job.status);
   if (over) claim.finished = claim.holder;
   return over;

@@ -2,7 +2,11 @@ import type { CallContext } from './call-context.ts';
 import type { EnqueueRequest } from './use-cases.ts';
 
 /** A job of a batch that is to be enqueued whole. */
-export type StagedRequest = EnqueueRequest & { readonly jobId: string };
+export type StagedRequest = EnqueueRequest & {
+  readonly jobId: string;
+  /** Where its slot comes from, for tenants whose quota demands one. */
+  readonly reservationId?: string | undefined;
+};
 
 export interface StagedBatch {
   readonly context: CallContext;

@@ -1,8 +1,10 @@
 import type pg from 'pg';
+import { ADMITTED, type Admission } from '../../commands/admission.ts';
 import type { CallContext } from '../../commands/call-context.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_JOBS_PER_CALL, refusalOf } from '../../commands/job-limits.ts';
 import { assertWellFormed } from '../../commands/job-request.ts';
 import type { Clock, Ids } from '../../commands/ports.ts';
+import type { QuotaGate } from '../../commands/quota-gate.ts';
 import type { StagedBatch, StagedRequest, StagingArea } from '../../commands/staged-jobs.ts';
 import { assertTenantId } from '../../commands/tenant-id.ts';
 import type { EnqueueRequest, Refused } from '../../commands/use-cases.ts';
@@ -35,15 +37,18 @@ export type StageJobs = (
  * Enqueues inside a transaction of the caller: rolled back with it, in the log soon after it has committed, each job
  * once. Works with any search_path; takes no lock that others wait for, however long the transaction lasts. Results in
  * the order of the requests; when one is refused, nothing is put down. A dedupeKey is looked at after the commit: a job
- * whose key is taken by then is not created. Throws InvalidJobError and InvalidTenantError.
+ * whose key is taken by then is not created. The tenant's quota is asked but nothing is reserved, for nobody knows when
+ * the transaction ends: the jobs count once they are in the log. Throws InvalidJobError and InvalidTenantError.
  */
 export function createStageJobs(deps: {
   readonly clock: Clock;
   readonly ids: Ids;
   /** UTF-8 bytes; default 256 KiB. */
   readonly maxPayloadBytes?: number | undefined;
+  /** Holds tenants to their quotas; absent: nobody has one. */
+  readonly gate?: QuotaGate | undefined;
 }): StageJobs {
-  const { clock, ids, maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES } = deps;
+  const { clock, ids, gate, maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES } = deps;
   return async (client, context, requests) => {
     if (requests.length > MAX_JOBS_PER_CALL)
       throw new RangeError(`at most ${MAX_JOBS_PER_CALL} jobs in a call`);
@@ -55,10 +60,21 @@ export function createStageJobs(deps: {
     });
     if (refusals.some((reason) => reason !== undefined))
       return refusals.map((reason = 'batch_refused') => ({ kind: 'refused', reason }));
-    const staged = requests.map((request) => ({ ...request, jobId: request.jobId ?? ids.next() }));
+    const wanted = requests.map((request) => ({ ...request, jobId: request.jobId ?? ids.next() }));
+    const admissions = gate
+      ? await gate.admit(context.tenantId, wanted, { whole: true, reserve: false })
+      : wanted.map(() => ADMITTED);
+    const refused = admissions.filter((admission) => admission.kind === 'refused');
+    if (refused.length > 0) return refused;
+    const staged = wanted.map((request, index) => notBefore(request, admissions[index]));
     if (staged.length > 0) await insert(client, { context, commandId: ids.next(), requests: staged }, 0);
     return staged.map(({ jobId }) => ({ kind: 'staged', jobId }));
   };
+}
+
+function notBefore(request: StagedRequest, admission: Admission | undefined): StagedRequest {
+  const { runAt = 0 } = admission?.kind === 'admitted' ? admission : ADMITTED;
+  return runAt > (request.runAt ?? 0) ? { ...request, runAt } : request;
 }
 
 async function insert(client: Queryable, batch: StagedBatch, headStartMs: number): Promise<void> {

@@ -30,13 +30,13 @@ export interface ReachedLimit {
   readonly resetAt?: number | undefined;
 }
 
-/** The limit that leaves no room for a job more; undefined when there is room, or would be on the day it is asked. */
-export function reachedLimit(quota: TenantQuota): ReachedLimit | undefined {
-  const { terms, unfinished, day, usedToday, usedAhead } = quota;
+/** The limit that `wanted` more jobs would break; undefined when they fit. */
+export function brokenLimit(quota: TenantQuota, wanted = 1): ReachedLimit | undefined {
+  const { terms, unfinished, day, usedToday } = quota;
   const { unfinishedJobs, jobsPerDay } = terms.limits;
-  if (unfinishedJobs !== null && unfinished >= unfinishedJobs)
+  if (unfinishedJobs !== null && unfinished + wanted > unfinishedJobs)
     return { limit: 'unfinishedJobs', value: unfinishedJobs, used: unfinished };
-  if (jobsPerDay === null || usedToday < jobsPerDay) return undefined;
-  if (terms.onExceed === 'delay' && usedAhead < jobsPerDay) return undefined;
+  const { today, ahead } = headroomOf(quota);
+  if (jobsPerDay === null || wanted <= today + ahead) return undefined;
   return { limit: 'jobsPerDay', value: jobsPerDay, used: usedToday, resetAt: startOfDay(day + 1) };
 }
