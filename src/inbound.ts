@@ -9,8 +9,10 @@ import { createInboxLedger } from './adapters/postgres/inbox-ledger.ts';
 import { createProcessedEventsSweeper } from './adapters/postgres/processed-events-sweeper.ts';
 import type { StagedJobsRelay } from './adapters/postgres/staged-jobs-relay.ts';
 import { createSubscriptionStore } from './adapters/postgres/subscriptions.ts';
+import type { AdmitJobsDeps } from './commands/inbound/admit-jobs.ts';
 import { createHandleEvents, type HandleEvents } from './commands/inbound/handle-events.ts';
 import type { InboxDeadLetters } from './commands/inbound/inbox-dead-letters.ts';
+import { PLATFORM_SUBSCRIPTIONS } from './commands/inbound/platform-subscriptions.ts';
 import { subscriptionName, subscriptionRule } from './commands/inbound/subscription.ts';
 import type { SubscriptionStore } from './commands/inbound/subscription-store.ts';
 import { pause } from './commands/pause.ts';
@@ -18,10 +20,13 @@ import type { Clock, Ids } from './commands/ports.ts';
 import type { Logger, Metrics } from './commands/telemetry.ts';
 import type { UseCases } from './commands/use-cases.ts';
 import { isPassing } from './projections/fault.ts';
+import type { Tenancy } from './tenancy.ts';
 
 export interface InboundSettings extends InboxSettings {
   /** JSON file with subscriptions by name; absent: only those made over the API. */
   readonly subscriptionsFile?: string | undefined;
+  /** Whether what other services of the platform say about tenants has its effect here. Default: no. */
+  readonly tenantEvents?: boolean | undefined;
   /** How long processed events are remembered. */
   readonly keepMs: number;
 }
@@ -48,6 +53,8 @@ export interface InboundOptions {
   readonly kafka: KafkaOptions | undefined;
   readonly settings: InboundSettings;
   readonly useCases: UseCases;
+  readonly tenancy: Pick<Tenancy, 'assign' | 'ensureTerms'>;
+  readonly admit: AdmitJobsDeps['admit'];
   readonly relay: Pick<StagedJobsRelay, 'wake'>;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -63,13 +70,15 @@ export function createInbound(options: InboundOptions): Inbound {
   const handle = createHandleEvents({
     ...options,
     subscriptions,
+    tenants: { useCases: options.useCases, ...options.tenancy, clock },
+    ensureTerms: options.tenancy.ensureTerms,
     ledger: createInboxLedger(pool),
     isPassing: isPassingForEvents,
     staged: () => relay.wake(),
   });
   const inbox =
     kafka && new Inbox({ ...settings, kafka, subscriptions, handle, deadLetters, logger, metrics });
-  const { subscriptionsFile } = settings;
+  const { subscriptionsFile, tenantEvents = false } = settings;
   return {
     handle,
     subscriptions,
@@ -78,12 +87,16 @@ export function createInbound(options: InboundOptions): Inbound {
     tasks: {
       processed_events: createProcessedEventsSweeper(pool, settings.keepMs),
       ...(inbox && { inbox: (signal) => inbox.run(signal), inbox_lag: (signal) => inbox.report(signal) }),
-      ...(subscriptionsFile !== undefined && {
-        subscriptions_file: async (signal: AbortSignal) => {
-          await subscriptions.replaceFromFile(readSubscriptions(subscriptionsFile));
-          while (!signal.aborted) await pause(60_000, signal);
-        },
-      }),
+      // Also when there are none: those of the last time must go.
+      subscriptions_file: async (signal: AbortSignal) => {
+        await subscriptions.replaceFromFile(
+          new Map([
+            ...(tenantEvents ? PLATFORM_SUBSCRIPTIONS : []),
+            ...(subscriptionsFile === undefined ? [] : readSubscriptions(subscriptionsFile)),
+          ]),
+        );
+        while (!signal.aborted) await pause(60_000, signal);
+      },
     },
   };
 }

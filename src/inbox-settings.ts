@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { InboundSettings } from './inbound.ts';
-import { setting, wholeNumber } from './setting.ts';
+import { setting, wholeNumber, yesOrNo } from './setting.ts';
 
 const namePart = z
   .string()
@@ -11,6 +11,11 @@ export const INBOX_SETTINGS = {
     z.string().optional(),
     '',
     'JSON file with subscriptions to events of other services, by name. Not set: only those made over the API',
+  ),
+  TENANT_EVENTS: setting(
+    yesOrNo(),
+    'false',
+    '`true` to let `eventzr.auth.tenant…`, `eventzr.subscriptions.changed…` and `eventzr.wallet…` events change tenants',
   ),
   INBOX_GROUP_PREFIX: setting(
     namePart,
@@ -38,4 +43,5 @@ export const inboundSettings = (values: InboxValues): InboundSettings => ({
   start: values.INBOX_START,
   keepMs: values.INBOX_KEEP_MS,
   subscriptionsFile: values.SUBSCRIPTIONS_FILE,
+  tenantEvents: values.TENANT_EVENTS,
 });

@@ -11,7 +11,7 @@ const COMMANDS_AT_ONCE = 2;
 export function createInboxLedger(pool: pg.Pool): InboxLedger {
   const slots = new Slots(COMMANDS_AT_ONCE);
   return {
-    async stage(jobs) {
+    async stage(jobs, check) {
       // The same event twice in one batch is one event.
       const first = new Map<string, LedgerJob>();
       for (const job of jobs) if (!first.has(keyOf(job))) first.set(keyOf(job), job);
@@ -20,6 +20,7 @@ export function createInboxLedger(pool: pg.Pool): InboxLedger {
       const taken = await inTransaction(pool, async (client) => {
         const isNew = await take(client, entries);
         const fresh = [...first.values()].filter((job) => isNew.has(keyOf(job)));
+        check?.(fresh);
         if (fresh.length > 0) await stageChecked(client, fresh);
         return isNew;
       });
@@ -32,6 +33,18 @@ export function createInboxLedger(pool: pg.Pool): InboxLedger {
           const isNew = (await take(client, [entry])).size > 0;
           if (isNew) await work();
           return isNew;
+        }),
+      ),
+
+    onceInOrder: (entry, { about, occurredAt, identity }, work) =>
+      slots.take(() =>
+        inTransaction(pool, async (client) => {
+          if ((await take(client, [entry])).size === 0) return 'duplicate';
+          // The row is locked until the end: others that decide about the same wait, and then see this one.
+          const { rowCount } = await client.query(DECIDE, [entry.tenantId, about, occurredAt, identity]);
+          if (rowCount === 0) return 'outdated';
+          await work();
+          return 'done';
         }),
       ),
   };
@@ -70,3 +83,10 @@ select subscription, tenant_id, dedupe_id
 from unnest($1::text[], $2::text[], $3::text[]) as entry (subscription, tenant_id, dedupe_id)
 on conflict do nothing
 returning subscription, tenant_id, dedupe_id`;
+
+const DECIDE = `
+insert into eventzr.tenant_decisions as last (tenant_id, about, occurred_at, identity)
+values ($1, $2, to_timestamp($3::float8 / 1000), $4)
+on conflict (tenant_id, about) do update
+set occurred_at = excluded.occurred_at, identity = excluded.identity
+where (last.occurred_at, last.identity collate "C") < (excluded.occurred_at, excluded.identity collate "C")`;

@@ -1,20 +1,18 @@
-import { unreachable } from '../../domain/decider.ts';
 import type { Actor } from '../../domain/metadata.ts';
 import type { CallContext } from '../call-context.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES } from '../job-limits.ts';
 import type { Clock, Ids } from '../ports.ts';
 import { type Metrics, noMetrics } from '../telemetry.ts';
-import type { UseCases } from '../use-cases.ts';
+import { type AdmitJobsDeps, admitJobs } from './admit-jobs.ts';
+import { type CarryOutDeps, carryOut } from './carry-out.ts';
 import { type InboundEvent, type InboundMessage, InvalidMessageError } from './inbound-event.ts';
-import type { InboxLedger, LedgerJob } from './inbox-ledger.ts';
+import type { LedgerJob } from './inbox-ledger.ts';
 import { parseMessage } from './parse-message.ts';
 import { type InboundEffect, matchesTopic, planEffects } from './plan-effects.ts';
 import type { Subscription } from './subscription.ts';
 
-export interface InboundDeps {
-  readonly ledger: InboxLedger;
+export interface InboundDeps extends CarryOutDeps, AdmitJobsDeps {
   readonly subscriptions: { current(): Promise<readonly Subscription[]> };
-  readonly useCases: Pick<UseCases, 'cancelJob' | 'retryJob'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly maxPayloadBytes?: number | undefined;
@@ -30,7 +28,7 @@ export interface Received {
   readonly accepted: number;
   /** Effects that had happened before. */
   readonly duplicates: number;
-  /** Events that no subscription is about. */
+  /** Events that no subscription is about, and effects that something that happened later has made void. */
   readonly ignored: number;
 }
 
@@ -50,6 +48,8 @@ export interface InboundCaller {
   readonly actor: Actor;
   /** Known from a credential: all events are of this tenant. */
   readonly tenantId?: string | undefined;
+  /** The credential is one of the platform: its events may change tenants. */
+  readonly isPlatform?: boolean | undefined;
   readonly correlationId?: string | undefined;
   /** Nothing happens unless all messages are valid. */
   readonly atomic?: boolean | undefined;
@@ -60,15 +60,6 @@ export type HandleEvents = (
   messages: readonly InboundMessage[],
   caller: InboundCaller,
 ) => Promise<readonly InboundOutcome[]>;
-
-/** A command that came to nothing. */
-export class CommandRefusedError extends Error {
-  readonly code: string;
-  constructor(command: string, jobId: string, reason: string) {
-    super(`${command} ${jobId}: ${reason}`);
-    this.code = reason;
-  }
-}
 
 interface Plan {
   readonly events: readonly InboundEvent[];
@@ -92,7 +83,14 @@ export function createHandleEvents(deps: InboundDeps): HandleEvents {
     try {
       const events = parseMessage(message);
       tenantId ??= events[0]?.tenantId;
-      const options = { subscriptions, tenantId: caller.tenantId, now: clock.now(), maxPayloadBytes };
+      const { isPlatform } = caller;
+      const options = {
+        subscriptions,
+        tenantId: caller.tenantId,
+        isPlatform,
+        now: clock.now(),
+        maxPayloadBytes,
+      };
       const planned = events.map((event) => planEffects(event, options));
       const ignored = planned.filter((effects) => effects.length === 0).length;
       return { events, effects: planned.flat(), ignored };
@@ -121,27 +119,27 @@ export function createHandleEvents(deps: InboundDeps): HandleEvents {
   };
 
   async function finish(
-    { ledger, useCases }: InboundDeps,
+    deps: InboundDeps,
     { events, effects, ignored }: Plan,
     staged: readonly boolean[] | Error | undefined,
     caller: InboundCaller,
   ): Promise<InboundOutcome> {
     const tenantId = effects[0]?.tenantId ?? events[0]?.tenantId;
     if (staged instanceof Error) return { kind: 'failed', error: staged, tenantId };
-    let accepted = staged?.filter(Boolean).length ?? 0;
+    const counts = { done: staged?.filter(Boolean).length ?? 0, outdated: 0, duplicate: 0 };
     try {
       for (const effect of effects) {
         const { action } = effect;
         if (action.kind === 'enqueue') continue;
-        const context = contextOf(effect, caller);
-        const work = () => command(useCases, context, action);
-        if (await ledger.once(effect, work)) accepted += 1;
+        counts[await carryOut(deps, effect, action, contextOf(effect, caller))] += 1;
       }
     } catch (error) {
       if (isPassing(error)) throw error;
       return { kind: 'failed', error: asError(error), tenantId };
     }
-    return { kind: 'done', accepted, duplicates: effects.length - accepted, ignored };
+    const { done: accepted, outdated } = counts;
+    const duplicates = effects.length - accepted - outdated;
+    return { kind: 'done', accepted, duplicates, ignored: ignored + outdated };
   }
 }
 
@@ -153,7 +151,7 @@ async function stageAll(
   plans: readonly (Plan | InboundOutcome)[],
   caller: InboundCaller,
 ): Promise<readonly (readonly boolean[] | Error)[]> {
-  const { ledger, ids, isPassing, staged } = deps;
+  const { ids, isPassing, staged } = deps;
   const jobs = plans.map((one) =>
     'kind' in one
       ? []
@@ -168,7 +166,7 @@ async function stageAll(
   const all = jobs.flat();
   if (all.length === 0) return jobs.map(() => []);
   try {
-    const isNew = (await ledger.stage(all)).values();
+    const isNew = (await stage(deps, all)).values();
     return jobs.map((own) => own.map(() => isNew.next().value ?? false));
   } catch (error) {
     if (isPassing(error)) throw error;
@@ -179,7 +177,7 @@ async function stageAll(
   const results: (readonly boolean[] | Error)[] = [];
   for (const own of jobs) {
     try {
-      results.push(own.length > 0 ? await ledger.stage(own) : []);
+      results.push(own.length > 0 ? await stage(deps, own) : []);
     } catch (error) {
       if (isPassing(error)) throw error;
       results.push(asError(error));
@@ -189,31 +187,9 @@ async function stageAll(
   return results;
 }
 
-async function command(
-  useCases: InboundDeps['useCases'],
-  context: CallContext,
-  { kind, jobId }: { readonly kind: 'cancel' | 'retry'; readonly jobId: string },
-): Promise<void> {
-  switch (kind) {
-    case 'cancel': {
-      const done = await useCases.cancelJob(context, jobId, { reason: context.actor.id });
-      // Too late is as good as never: it has ended.
-      if (done.kind === 'refused' && done.reason !== 'job_finished') {
-        throw new CommandRefusedError(kind, jobId, done.reason);
-      }
-      return;
-    }
-    case 'retry': {
-      const done = await useCases.retryJob(context, jobId, { reason: context.actor.id });
-      // It is under way already: by this very event, perhaps, before a crash.
-      if (done.kind === 'refused' && done.reason !== 'job_waiting' && done.reason !== 'job_running') {
-        throw new CommandRefusedError(kind, jobId, done.reason);
-      }
-      return;
-    }
-    default:
-      return unreachable(kind);
-  }
+async function stage(deps: InboundDeps, jobs: readonly LedgerJob[]): Promise<readonly boolean[]> {
+  const admitted = await admitJobs(deps, jobs);
+  return deps.ledger.stage(admitted.jobs, admitted.check);
 }
 
 function contextOf({ tenantId, event }: InboundEffect, { actor, correlationId }: InboundCaller): CallContext {

@@ -6,7 +6,9 @@ import { assertWellFormed, InvalidJobError } from '../job-request.ts';
 import type { StagedRequest } from '../staged-jobs.ts';
 import { type InboundEvent, type InboundFault, InvalidMessageError } from './inbound-event.ts';
 import { fillTemplate, pathRoot, valueAt } from './json-path.ts';
+import { planTenantChange } from './plan-tenant-change.ts';
 import { fitsPattern, type Subscription, type SubscriptionAction } from './subscription.ts';
+import { isTenantAction, type TenantChange } from './tenant-action.ts';
 
 /** What one event causes by one subscription. */
 export interface InboundEffect {
@@ -17,13 +19,16 @@ export interface InboundEffect {
   readonly event: InboundEvent;
   readonly action:
     | { readonly kind: 'enqueue'; readonly request: StagedRequest }
-    | { readonly kind: 'cancel' | 'retry'; readonly jobId: string };
+    | { readonly kind: 'cancel' | 'retry'; readonly jobId: string }
+    | { readonly kind: 'tenant'; readonly change: TenantChange };
 }
 
 export interface PlanOptions {
   readonly subscriptions: readonly Subscription[];
   /** Known from a credential: events of other tenants are refused. */
   readonly tenantId?: string | undefined;
+  /** The credential is of the platform: its events may change tenants. So may events without a credential. */
+  readonly isPlatform?: boolean | undefined;
   readonly now: number;
   readonly maxPayloadBytes: number;
 }
@@ -43,7 +48,7 @@ export function planEffects(event: InboundEvent, options: PlanOptions): readonly
     return root;
   };
   return options.subscriptions
-    .filter((subscription) => isAbout(subscription, event, caller))
+    .filter((subscription) => isAbout(subscription, event, caller) && mayChange(subscription, options))
     .map((subscription) => {
       const tenantId = caller ?? tenantOf(subscription, event, rootOf);
       const dedupeId =
@@ -76,6 +81,11 @@ function isAbout(
   return types === undefined || types.some((type) => fitsPattern(type, event.type));
 }
 
+/** A tenant must not raise its own limits, neither by an event nor by a subscription. */
+const mayChange = ({ tenantId, action }: Subscription, caller: PlanOptions): boolean =>
+  !isTenantAction(action) ||
+  (tenantId === null && (caller.tenantId === undefined || caller.isPlatform === true));
+
 type RootOf = () => Readonly<Record<string, unknown>>;
 
 function tenantOf(
@@ -102,6 +112,11 @@ function actionOf(planned: Planned, options: PlanOptions): InboundEffect['action
   const { subscription, tenantId, rootOf } = planned;
   const { action } = subscription;
   if (action.kind === 'enqueue') return { kind: 'enqueue', request: jobOf(planned, action, options) };
+  if (isTenantAction(action)) {
+    const change = planTenantChange(action, rootOf());
+    if (typeof change === 'string') throw invalid(subscription.name, change);
+    return { kind: 'tenant', change };
+  }
   const { job } = action;
   if (typeof job !== 'string') {
     const dedupeId = scalar(subscription, 'job', job.dedupeId, rootOf());

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isJsonPath, JSON_PATH } from './json-path.ts';
+import { TENANT_ACTIONS } from './tenant-action.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$/;
 const NAME_RULE = 'must start with a letter or digit, then letters, digits and _.:-, at most 100 characters';
@@ -48,11 +49,11 @@ const target = z.union([
     .describe('The job that another subscription has created for this dedupe id.'),
 ]);
 
-/** Actions on tenants and quotas join this list when there are quotas: handle-events.ts says what each does. */
 export const subscriptionAction = z.discriminatedUnion('kind', [
   enqueue,
   z.strictObject({ kind: z.literal('cancel'), job: target }),
   z.strictObject({ kind: z.literal('retry'), job: target }),
+  ...TENANT_ACTIONS,
 ]);
 export type SubscriptionAction = z.infer<typeof subscriptionAction>;
 

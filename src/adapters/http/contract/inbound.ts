@@ -32,7 +32,7 @@ export const eventsReceived = z
   .object({
     accepted: z.int().describe('Effects that happen because of these events.'),
     duplicates: z.int().describe('Effects that such an event had before.'),
-    ignored: z.int().describe('Events that no subscription is about.'),
+    ignored: z.int().describe('Events that no subscription is about, or that something later has made void.'),
   })
   .meta({ id: 'EventsReceived' });
 export type EventsReceived = z.infer<typeof eventsReceived>;

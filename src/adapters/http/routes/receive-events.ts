@@ -1,7 +1,8 @@
-import { contextOf } from '../caller.ts';
+import { contextOf, signedIn } from '../caller.ts';
 import { eventsReceived, inboundEvents, receiveEventsQuery } from '../contract/inbound.ts';
 import { receivedOf } from '../inbound-outcome.ts';
 import { bodyBytes, CLOUD_EVENTS } from '../json-body.ts';
+import { isPlatform } from '../principal.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
 
@@ -21,7 +22,15 @@ export function receiveEventsRoute(app: App, { inbound, clock, limits }: ServerP
         consumes: ['application/json', ...CLOUD_EVENTS],
         querystring: receiveEventsQuery,
         body: inboundEvents,
-        response: answers({ 202: eventsReceived }, 'malformed-json', 'payload-too-large', 'job-not-found'),
+        response: answers(
+          { 202: eventsReceived },
+          'malformed-json',
+          'payload-too-large',
+          'job-not-found',
+          'plan-not-found',
+          'tenant-paused',
+          'quota-exceeded',
+        ),
       },
     },
     async (request, reply) => {
@@ -37,7 +46,14 @@ export function receiveEventsRoute(app: App, { inbound, clock, limits }: ServerP
         sentAt: clock.now(),
         place: request.execution?.seed ?? request.id,
       };
-      const outcomes = await inbound.handle([message], { actor, tenantId, correlationId, atomic: true });
+      const caller = {
+        actor,
+        tenantId,
+        isPlatform: isPlatform(signedIn(request)),
+        correlationId,
+        atomic: true,
+      };
+      const outcomes = await inbound.handle([message], caller);
       return reply.status(202).send(receivedOf(outcomes));
     },
   );

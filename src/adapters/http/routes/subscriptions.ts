@@ -1,5 +1,6 @@
 import type { StoredSubscription } from '../../../commands/inbound/subscription-store.ts';
-import { platformScopeOf, workerContextOf } from '../caller.ts';
+import { isTenantAction } from '../../../commands/inbound/tenant-action.ts';
+import { platformScopeOf, signedIn, workerContextOf } from '../caller.ts';
 import {
   putSubscriptionRequest,
   type Subscription,
@@ -7,6 +8,7 @@ import {
   subscriptionParams,
   subscription as subscriptionSchema,
 } from '../contract/inbound.ts';
+import { may } from '../principal.ts';
 import { HttpProblem } from '../problems.ts';
 import { formatTime } from '../rfc3339.ts';
 import type { App, ServerParts } from '../server-parts.ts';
@@ -70,6 +72,12 @@ export function subscriptionRoutes(app: App, { inbound }: ServerParts): void {
     async (request) => {
       const { name } = request.params;
       const tenantId = platformScopeOf(request);
+      const mayDecide = tenantId === null && may(signedIn(request), 'administer_platform');
+      if (isTenantAction(request.body.action) && !mayDecide)
+        throw new HttpProblem(
+          'forbidden',
+          'only an administrator of the platform lets events change tenants',
+        );
       const by = workerContextOf(request).actor.id;
       const written = await store().put({ name, tenantId, rule: request.body, by });
       if (written === 'taken') throw new HttpProblem('subscription-taken');

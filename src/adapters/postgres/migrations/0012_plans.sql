@@ -22,7 +22,7 @@ create table plans (
 -- the transaction that has the effect.
 create table tenant_decisions (
   tenant_id text not null,
-  -- terms, suspension
+  -- existence, terms, suspension
   about text not null,
   occurred_at timestamptz not null,
   -- Names the event among those of the same time.
