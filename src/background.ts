@@ -1,6 +1,11 @@
 import { createIdempotencySweeper } from './adapters/postgres/idempotency-sweeper.ts';
+import { createQuotaAccounts } from './adapters/postgres/quota-accounts.ts';
 import { expireLeases } from './commands/expire-leases.ts';
+import { fenceReservations } from './commands/fence-reservations.ts';
 import { fireTimers } from './commands/fire-timers.ts';
+import { createQuotaHandler } from './commands/quota-handler.ts';
+import { resetQuotas } from './commands/reset-quotas.ts';
+import { settleQuotas } from './commands/settle-quotas.ts';
 import type { Parts } from './parts.ts';
 import { READY_JOBS } from './projections/ready-jobs.ts';
 import { runProjections } from './projections/runner.ts';
@@ -59,6 +64,12 @@ function timerTasks({
   tenancy,
 }: Parts): BackgroundTask[] {
   const deps = { ...dispatch, wake: () => dispatcher.wake() };
+  const quotas = {
+    ...dispatch,
+    accounts: createQuotaAccounts(pool),
+    handler: createQuotaHandler(dispatch.log),
+    jobs: dispatch.handler,
+  };
   const led = (name: string, task: BackgroundTask['task']): BackgroundTask => ({
     name,
     task: (signal) => projectionEnvironment.lead({ name, signal, task }),
@@ -66,6 +77,9 @@ function timerTasks({
   return [
     led('timers', fireTimers(deps)),
     led('leases', expireLeases(deps)),
+    led('quota_settler', settleQuotas(quotas)),
+    led('reservation_fence', fenceReservations(quotas)),
+    led('quota_reset', resetQuotas(quotas)),
     led('plans', tenancy.applyPlans),
     { name: 'plans_file', task: tenancy.keepFile },
     { name: 'staged_jobs', task: (signal) => stagedJobsRelay.run(signal) },
