@@ -184,6 +184,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     pool,
     settings: options.plans ?? {},
     useCases: createUseCases(pool, dispatch, dispatcher, gate, options),
+    gate,
     queries,
     caughtUp: async () => freshness.waitFor(QUOTA_USAGE, await log.head(), 10_000),
     clock,

@@ -7,6 +7,7 @@ import { type AssignTerms, createAssignTerms } from './commands/plans/assign-ter
 import { createEnsureTerms, type EnsureTerms } from './commands/plans/default-terms.ts';
 import { type PlanStore, termsOf } from './commands/plans/plan-store.ts';
 import type { Clock, Ids } from './commands/ports.ts';
+import type { QuotaGate } from './commands/quota-gate.ts';
 import type { Logger, Metrics } from './commands/telemetry.ts';
 import type { UseCases } from './commands/use-cases.ts';
 import { DEFAULT_TERMS, type QuotaTerms } from './domain/tenant-quota/limits.ts';
@@ -21,6 +22,8 @@ export interface Tenancy {
   /** What a tenant that nothing was ever set for is held to from its first job on. */
   initialTerms(): Promise<QuotaTerms>;
   readonly ensureTerms: EnsureTerms;
+  /** What this process acts by, a second old at most. */
+  readonly known: QuotaGate['known'];
   /** Use cases that give a new tenant the default plan before its first job. */
   readonly useCases: UseCases;
   /** The same for jobs inside a transaction of the caller's. */
@@ -35,6 +38,7 @@ export interface TenancyOptions {
   readonly pool: pg.Pool;
   readonly settings: PlanSettings;
   readonly useCases: UseCases;
+  readonly gate: Pick<QuotaGate, 'known'>;
   readonly queries: Pick<QuotaQueries, 'listTenants'>;
   readonly caughtUp: ApplyPlansDeps['caughtUp'];
   readonly clock: Clock;
@@ -45,7 +49,7 @@ export interface TenancyOptions {
 
 /** Throws StartupError when the file with plans can't be used. */
 export function createTenancy(options: TenancyOptions): Tenancy {
-  const { pool, settings, useCases, queries, clock } = options;
+  const { pool, settings, useCases, gate, queries, clock } = options;
   const { plansFile, defaultPlan } = settings;
   const fromFile = plansFile === undefined ? undefined : readPlans(plansFile);
   const plans = createPlanStore(pool, clock);
@@ -60,6 +64,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     defaultPlan,
     assign: createAssignTerms({ plans, useCases, defaultPlan }),
     ensureTerms,
+    known: (tenantId) => gate.known(tenantId),
     async initialTerms() {
       const plan = defaultPlan === undefined ? undefined : await plans.recent(defaultPlan);
       return plan ? termsOf(plan) : DEFAULT_TERMS;

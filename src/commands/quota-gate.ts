@@ -61,6 +61,11 @@ export class QuotaGate {
     this.#lineDeps = { handler, cache, buckets, clock, ids, metrics, noted };
   }
 
+  /** The tenant's quota as this process acts by it: as of its last reservation here, or a second old at most. */
+  known(tenantId: string): KnownQuota | Promise<KnownQuota> {
+    return this.#cache.get(tenantId, TERMS_MAX_AGE_MS);
+  }
+
   /** Whether the tenant's quota has any say in what it enqueues; without a promise when that is known. */
   hasASay(tenantId: string): boolean | Promise<boolean> {
     const known = this.#cache.get(tenantId, TERMS_MAX_AGE_MS);

@@ -12,6 +12,7 @@ import { createEnqueueJobs } from '../../src/commands/enqueue-jobs.ts';
 import { createJobHandler } from '../../src/commands/job-handler.ts';
 import { formatLeaseToken } from '../../src/commands/lease-token.ts';
 import { createLimitQueue } from '../../src/commands/limit-queue.ts';
+import { createNoteAction } from '../../src/commands/note-action.ts';
 import { createPauseQueue } from '../../src/commands/pause-queue.ts';
 import { createAssignTerms } from '../../src/commands/plans/assign-terms.ts';
 import { createPurgeDeadLetter } from '../../src/commands/purge-dead-letter.ts';
@@ -105,6 +106,7 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
       freshness: async () => undefined,
     },
     forwarderStatus: { read: async () => Promise.reject(new Error('the test gives no forwarder')) },
+    outboxStatus: { read: async () => Promise.reject(new Error('the test gives no outbox')) },
     republisher: { start: async () => Promise.reject(new Error('the test gives no republisher')) },
     republicationStore: { get: async () => undefined, list: async () => [], abort: async () => undefined },
     inbound: {
@@ -141,9 +143,19 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
       defaultPlan: undefined,
       assign: createAssignTerms({ plans: { get: async () => undefined }, useCases, defaultPlan: undefined }),
       ensureTerms: async () => undefined,
+      known: () => ({ state: undefined, revision: -1 }),
       initialTerms: async () => DEFAULT_TERMS,
     },
     workers: { directWorker: async () => false, listWorkers: async () => [] },
+    access: {
+      keys: {
+        list: async () => [],
+        create: async () => Promise.reject(new Error('the test gives no keys')),
+        rotate: async () => ({ kind: 'refused', reason: 'key_not_found' }),
+        revoke: async () => ({ kind: 'refused', reason: 'key_not_found' }),
+      },
+      noteAction: createNoteAction({ log, clock, ids }),
+    },
     credentials: { verify: async (token) => PRINCIPALS[token] },
     idempotency: {
       begin: async () => Promise.reject(new Error('the test gives no idempotency store')),
@@ -226,6 +238,7 @@ const NO_ROWS: Queries = {
   listQueues: async () => [],
   getQueue: async () => undefined,
   timeseries: async () => [],
+  listAudit: async () => EMPTY,
   usageOf: async () => undefined,
   listTenants: async () => EMPTY,
   quotaHistory: async () => EMPTY,

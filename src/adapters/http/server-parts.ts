@@ -5,10 +5,13 @@ import type { IdempotencyStore } from '../../commands/idempotency.ts';
 import type { HandleEvents } from '../../commands/inbound/handle-events.ts';
 import type { InboxDeadLetters } from '../../commands/inbound/inbox-dead-letters.ts';
 import type { SubscriptionStore } from '../../commands/inbound/subscription-store.ts';
+import type { ManageKeys } from '../../commands/manage-keys.ts';
+import type { NoteAction } from '../../commands/note-action.ts';
 import type { AssignTerms } from '../../commands/plans/assign-terms.ts';
 import type { EnsureTerms } from '../../commands/plans/default-terms.ts';
 import type { PlanStore } from '../../commands/plans/plan-store.ts';
 import type { Clock, EventLog, Ids, Position } from '../../commands/ports.ts';
+import type { QuotaGate } from '../../commands/quota-gate.ts';
 import type { ReadJob } from '../../commands/read-job.ts';
 import type { ReadyQueue } from '../../commands/ready-queue.ts';
 import type { Logger, Metrics } from '../../commands/telemetry.ts';
@@ -109,6 +112,9 @@ export interface ServerParts {
   readonly dataSchemas: DataSchemas;
   readonly projections: ProjectionControl;
   readonly forwarderStatus: Pick<ForwarderStatus, 'read'>;
+  /** Absent: no rows are written for change data capture. */
+  readonly outbox?: unknown;
+  readonly outboxStatus: Pick<ForwarderStatus, 'read'>;
   readonly republisher: Pick<Republisher, 'start'>;
   readonly republicationStore: Pick<RepublicationStore, 'get' | 'list' | 'abort'>;
   readonly inbound: {
@@ -122,10 +128,12 @@ export interface ServerParts {
     readonly defaultPlan: string | undefined;
     readonly assign: AssignTerms;
     readonly ensureTerms: EnsureTerms;
+    readonly known: QuotaGate['known'];
     initialTerms(): Promise<QuotaTerms>;
   };
   readonly workers: Pick<ReadyQueue, 'directWorker' | 'listWorkers'>;
   readonly credentials: Credentials;
+  readonly access: { readonly keys: ManageKeys; readonly noteAction: NoteAction };
   /** Absent: everybody sees everything. */
   readonly redactions?: RedactionRules | undefined;
   readonly idempotency: IdempotencyStore;

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import type { EnqueueResult, JobSnapshot, Refused } from '../../../commands/use-cases.ts';
 import { statusAt } from '../../../domain/job/status-at.ts';
 import { snapshotAsSeen } from '../as-seen.ts';
-import { contextOf } from '../caller.ts';
+import { contextOf, tenantOf } from '../caller.ts';
 import {
   type EnqueueJobsResponse,
   enqueueJobRequest,
@@ -13,6 +13,7 @@ import {
 import { toEnqueueRequest } from '../enqueue-request.ts';
 import { jobToJson } from '../job-json.ts';
 import { accept, refusal, refusalBody } from '../problems.ts';
+import { setRateLimit } from '../rate-limit-headers.ts';
 import { setPosition, setRevision } from '../revision-headers.ts';
 import { sendJson } from '../send-json.ts';
 import type { App, ServerParts } from '../server-parts.ts';
@@ -20,7 +21,9 @@ import { answers } from './describe.ts';
 
 const TAGS = ['jobs'];
 
-export function enqueueRoutes(app: App, { useCases, clock, limits }: ServerParts): void {
+export function enqueueRoutes(app: App, parts: ServerParts): void {
+  const { useCases, clock, limits } = parts;
+
   app.post(
     '/v1/jobs',
     {
@@ -41,6 +44,7 @@ export function enqueueRoutes(app: App, { useCases, clock, limits }: ServerParts
       if (!result) throw new Error('no result for the job');
       const done = accept(result);
       const created = done.kind === 'created';
+      await setRateLimit(reply, parts, tenantOf(request));
       setRevision(reply, done.snapshot.revision, created ? done.position : undefined);
       if (created) reply.header('location', `/v1/jobs/${done.snapshot.jobId}`);
       const seen = snapshotAsSeen(done.snapshot, request.redaction);
@@ -73,6 +77,7 @@ export function enqueueRoutes(app: App, { useCases, clock, limits }: ServerParts
         commandId: request.execution?.seed,
       });
       if (atomic) refuseWhole(results);
+      await setRateLimit(reply, parts, tenantOf(request));
       return sendResults(reply, results, clock.now(), atomic);
     },
   );
