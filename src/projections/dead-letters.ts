@@ -50,6 +50,7 @@ export const deadLettersProjection: Projection = {
   prefixes: [JOB_STREAM_PREFIX],
   needsContent: false,
   unlogged: false,
+  eventTypes: new Set(['JobDeadLettered', 'DeadLetterReplayed', 'DeadLetterPurged']),
   tables: [deadLettersTable, groupsTable],
   async apply(events, write) {
     const { gone, dead } = foldDeadLetters(events);

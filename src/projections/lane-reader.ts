@@ -35,7 +35,7 @@ export class LaneReader {
       const shared = this.#tail.read(this, position);
       if (shared) this.#stopOwn();
       const slices = shared ?? (await this.#readOwn(position));
-      const batch = takeBatch(slices, position, limit, this.#concerns);
+      const batch = takeBatch(slices, position, limit, this.#concerns, this.#projection.eventTypes);
       if (batch.position > position || batch.broken) return shared ? batch : { ...batch, isFull: true };
       if (shared) await this.#changed(signal, waitMs);
       else await pause(RETRY_MS, signal);

@@ -20,7 +20,7 @@ const MOST_EVENTS = 5_000;
  * after a large batch, up to the longest above 5,000 events a second: most jobs start and end within that, and become
  * one change of a row instead of three. After a pause in the log nothing waits, nor does who is behind.
  */
-const LINGER_MS = 10;
+const LINGER_MS = 25;
 const LINGER_EVENTS_PER_MS = 5;
 const LONGEST_LINGER_MS = 150;
 /** A position that moved without any row changing is written down this often. */

@@ -92,6 +92,7 @@ export function takeBatch(
   after: Position,
   limit: number,
   concerns: (stream: string) => boolean,
+  eventTypes?: ReadonlySet<string>,
 ): Batch {
   const events: DecodedEvent[] = [];
   let position = after;
@@ -100,6 +101,7 @@ export function takeBatch(
     for (const event of slice.events) {
       if (event.position <= after || !concerns(event.stream)) continue;
       if (broken && event.position > broken.stored.position) break;
+      if (eventTypes && !eventTypes.has(event.event.type)) continue;
       if (events.length === limit) return { events, position, isFull: true };
       events.push(event);
       position = event.position;

@@ -40,6 +40,8 @@ export interface Projection {
   readonly unlogged: boolean;
   /** Workers wait for it: applied at once even where larger batches would cost less. */
   readonly urgent?: boolean;
+  /** Types of the events it has anything to do with; absent: all. */
+  readonly eventTypes?: ReadonlySet<string>;
   readonly tables: readonly ProjectionTable[];
   /** The same change as apply makes, where one call is enough; sets what it needs for the transaction by itself. */
   statement?(events: readonly DecodedEvent[]): Statement | undefined;
