@@ -17,18 +17,25 @@ export async function setTenants(
     if (event.aggregate === 'tenant_quota' && changesDispatch(event.event)) last.set(event.tenantId, event);
   }
   for (const { tenantId, revision, event } of last.values()) {
-    await client.query(SET_TENANT, [now, tenantId, revision, ...settingsOf(event.data.after)]);
+    await setTenant(client, { tenantId, revision, quota: event.data.after }, now);
   }
 }
 
-/** Weight, running limit, suspended, until. */
-function settingsOf({ terms, suspension }: TenantQuota) {
-  return [
+export async function setTenant(
+  client: ProjectionWrite['client'],
+  tenant: { readonly tenantId: string; readonly revision: number; readonly quota: TenantQuota },
+  now: number,
+): Promise<void> {
+  const { terms, suspension } = tenant.quota;
+  await client.query(SET_TENANT, [
+    now,
+    tenant.tenantId,
+    tenant.revision,
     terms.weight,
     terms.limits.runningJobs,
     suspension !== undefined,
     suspension?.until ?? null,
-  ] as const;
+  ]);
 }
 
 function changesDispatch(event: TenantDecoded['event']): boolean {

@@ -802,3 +802,57 @@ begin
   values (nextval('ready_blocks'), p_tenant, p_weight, at_ms);
 end
 $$;
+
+-- Limited tenants (queue '') and limited queues whose count is not the number of their leases. All counts are read in one
+-- snapshot, so this needs no lock.
+create function wrong_slot_counts(at_most integer) returns table (tenant_id text, queue text)
+language sql stable
+begin atomic
+  select k.tenant_id, k.queue
+  from (
+    select s.tenant_id, '' as queue, h.leases, h.flagged
+    from tenant_settings as s
+    left join (
+      select l.tenant_id, count(*) as leases, count(*) filter (where l.tenant_limited) as flagged
+      from leases as l
+      group by l.tenant_id
+    ) as h using (tenant_id)
+    where s.running_limit is not null
+    union all
+    select s.tenant_id, s.queue, h.leases, h.flagged
+    from queue_settings as s
+    left join (
+      select l.tenant_id, l.queue, count(*) as leases, count(*) filter (where l.limited) as flagged
+      from leases as l
+      group by l.tenant_id, l.queue
+    ) as h using (tenant_id, queue)
+    where s.concurrency_limit is not null
+  ) as k
+  cross join lateral slots_taken(k.tenant_id, k.queue) as n
+  where n.running <> coalesce(k.leases, 0) or coalesce(k.flagged, 0) <> coalesce(k.leases, 0)
+  limit at_most;
+end;
+
+create function repair_slot_count(at_ms bigint, p_tenant text, p_queue text) returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+  perform pg_advisory_xact_lock(7310586, 1);
+  perform pg_advisory_xact_lock(7310586, 2);
+  if p_queue = '' then
+    update leases set tenant_limited = true
+    where tenant_id = p_tenant and not tenant_limited
+      and exists (select from tenant_settings where tenant_id = p_tenant and running_limit is not null);
+  else
+    update leases set limited = true
+    where tenant_id = p_tenant and queue = p_queue and not limited
+      and exists (
+        select from queue_settings where tenant_id = p_tenant and queue = p_queue and concurrency_limit is not null
+      );
+  end if;
+  perform count_slots(p_tenant, p_queue);
+  insert into ready_arrivals (block, tenant_id, at_ms)
+  values (nextval('ready_blocks'), p_tenant, at_ms);
+end
+$$;
