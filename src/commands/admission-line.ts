@@ -125,9 +125,9 @@ export class AdmissionLine {
     const rate = rateOf(terms.limits);
     if (rate && mustReserve(terms)) {
       // A tenant that has no slots must not use up its rate by asking.
-      const found = await findSlots(this.#deps, this.#tenantId, whole ? jobIds.length : 1);
+      const found = await findSlots(this.#deps, this.#tenantId, jobIds.length, whole);
       if ('kind' in found) return jobIds.map(() => found);
-      if (found.refusal) return this.#compose(party, undefined, found);
+      if (found.granted === 0) return this.#compose(party, undefined, found);
     }
     const options = {
       wanted: jobIds.length,
@@ -145,7 +145,7 @@ export class AdmissionLine {
     if (jobIds.length === 0) return { granted: 0, ahead: 0, aheadAt: 0 };
     return reserve
       ? reserveSlots(this.#deps, this.#tenantId, jobIds, whole)
-      : findSlots(this.#deps, this.#tenantId, jobIds.length);
+      : findSlots(this.#deps, this.#tenantId, jobIds.length, whole);
   }
 
   #compose({ jobIds }: Party, pace: Pace | undefined, slots: Slots): readonly Admission[] {

@@ -94,19 +94,25 @@ export async function reserveSlots(
   }
 }
 
-/** Whether `wanted` jobs would all have slots; nothing is taken. */
+/** The same, but nothing is taken. */
 export async function findSlots(
   { cache, clock }: SlotDeps,
   tenantId: string,
   wanted: number,
+  whole: boolean,
 ): Promise<Slots | Refused> {
   const { state } = await cache.get(tenantId, REFUSAL_MAX_AGE_MS);
   if (!state || !mustReserve(state.terms)) return allOf(wanted);
   const now = clock.now();
   const { current } = beginDay(state, now);
   const { today, ahead } = headroomOf(current);
-  if (isClosed(state, now) || today + ahead < wanted) return refusalFor(state, wanted, true, now);
-  return { granted: wanted, ...postponing(current, Math.max(0, wanted - today)) };
+  const granted = Math.min(wanted, today + ahead);
+  if (isClosed(state, now) || granted < (whole ? wanted : 1)) return refusalFor(state, wanted, whole, now);
+  return {
+    granted,
+    ...postponing(current, Math.max(0, granted - today)),
+    refusal: granted < wanted ? quotaRefusal(current, granted + 1, now) : undefined,
+  };
 }
 
 function refusalFor(

@@ -3,9 +3,12 @@ import { decodeEvent } from '../../src/commands/decode-event.ts';
 import { jobCodec } from '../../src/commands/job-codec.ts';
 import type { StoredEvent } from '../../src/commands/ports.ts';
 import { queueCodec } from '../../src/commands/queue-codec.ts';
+import { tenantQuotaCodec } from '../../src/commands/tenant-quota-codec.ts';
 import { jobStream } from '../../src/domain/job/stream.ts';
 import type { EventMetadata } from '../../src/domain/metadata.ts';
 import { queueStream } from '../../src/domain/queue/stream.ts';
+import { unheardOf } from '../../src/domain/tenant-quota/evolve.ts';
+import { quotaStream } from '../../src/domain/tenant-quota/stream.ts';
 import { started } from '../support/job-events.ts';
 
 const metadata: EventMetadata = {
@@ -44,8 +47,22 @@ describe('a log entry', () => {
     expect(decodeEvent(stored)).toMatchObject({ aggregate: 'queue', queue: 'mail.bulk.eu', event: resumed });
   });
 
+  it('of a quota says whose it is', () => {
+    const resumed = {
+      type: 'TenantResumed',
+      data: { after: { ...unheardOf(1000), unfinished: 3, settledThrough: '9007199254740993' } },
+    } as const;
+    const stored = { ...tenantQuotaCodec.encode(resumed, metadata), ...place, stream: quotaStream('acme') };
+    expect(decodeEvent(stored)).toMatchObject({
+      aggregate: 'tenant_quota',
+      tenantId: 'acme',
+      event: resumed,
+    });
+  });
+
   it.each([
-    ['of another aggregate', { stream: 'quota-acme' }],
+    ['of another aggregate', { stream: 'invoice-acme' }],
+    ['of a quota event in a job stream', { type: 'QuotaReset' }],
     ['of an unknown type', { type: 'JobTeleported' }],
     ['of a version yet to come', { schemaVersion: 99 }],
     ['of a queue event in a job stream', { type: 'QueuePaused' }],

@@ -4,9 +4,15 @@ import { dedupeKeyCodec, dedupeKeyEventDefinitions } from '../../src/commands/de
 import type { OlderVersion } from '../../src/commands/event-codec.ts';
 import { jobCodec, jobEventDefinitions } from '../../src/commands/job-codec.ts';
 import { queueCodec, queueEventDefinitions } from '../../src/commands/queue-codec.ts';
+import { tenantQuotaCodec, tenantQuotaEventDefinitions } from '../../src/commands/tenant-quota-codec.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
 
-const codecs = { job: jobCodec, queue: queueCodec, 'dedupe-key': dedupeKeyCodec };
+const codecs = {
+  job: jobCodec,
+  queue: queueCodec,
+  'dedupe-key': dedupeKeyCodec,
+  'tenant-quota': tenantQuotaCodec,
+};
 
 /** An event version as logs hold it, and what it must mean for ever. Such a file is added, and never changed. */
 interface Fixture {
@@ -39,6 +45,7 @@ describe('events that logs may hold', () => {
     ...jobEventDefinitions,
     ...queueEventDefinitions,
     ...dedupeKeyEventDefinitions,
+    ...tenantQuotaEventDefinitions,
   };
   it.each(Object.entries(definitions))(
     '%s has a fixture for each of its versions',

@@ -111,7 +111,7 @@ describe('retrying', () => {
     'a cancelled job brings it back, edited': {
       given: [...queued, [1200, cancelled()]],
       when: retry({ payload: edited }),
-      gives: [byPerson({ attempt: 1, spentAttempts: 0, payload: edited })],
+      gives: [byPerson({ attempt: 1, spentAttempts: 0, payload: edited, revives: true })],
     },
     'a job without attempts left starts the count afresh': {
       given: [
@@ -122,7 +122,7 @@ describe('retrying', () => {
         [1300, cancelled()],
       ],
       when: retry(),
-      gives: [byPerson({ attempt: 1, spentAttempts: 0 })],
+      gives: [byPerson({ attempt: 1, spentAttempts: 0, revives: true })],
     },
     'a dead letter replays it': {
       given: dead,
