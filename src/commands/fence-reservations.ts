@@ -29,7 +29,7 @@ const BATCH = 500;
 export function fenceReservations(deps: FenceReservationsDeps): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     while (!signal.aborted) {
-      await fenceOnce(deps);
+      await fenceOverdue(deps);
       await pause(EVERY_MS, signal);
     }
   };
@@ -37,7 +37,8 @@ export function fenceReservations(deps: FenceReservationsDeps): (signal: AbortSi
 
 const NOTHING: Known<Job> = { state: { status: 'none' }, revision: NO_STREAM };
 
-async function fenceOnce(deps: FenceReservationsDeps): Promise<void> {
+/** Fences what is overdue, at most 500 reservations. */
+export async function fenceOverdue(deps: FenceReservationsDeps): Promise<void> {
   const { accounts, clock, afterMs = AFTER_MS, logger = noLogger, metrics = noMetrics } = deps;
   const now = clock.now();
   const overdue = await accounts.overdue(now - afterMs, BATCH);

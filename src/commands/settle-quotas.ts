@@ -26,7 +26,7 @@ const FORGET_MS = 10_000;
 const FAILED_MS = 5_000;
 
 /** What was done about a tenant lately. */
-interface Recent {
+export interface Recent {
   /** Found with something to settle, not settled yet. */
   since: number | undefined;
   settledAt: number;
@@ -44,13 +44,14 @@ export function settleQuotas(deps: SettleQuotasDeps): (signal: AbortSignal) => P
     const recent = new Map<string, Recent>();
     while (!signal.aborted) {
       const startedAt = performance.now();
-      await settleAll(deps, recent, signal);
+      await settleDue(deps, recent, signal);
       await pause(Math.max(EVERY_MS, (performance.now() - startedAt) / LOOKING_SHARE), signal);
     }
   };
 }
 
-async function settleAll(
+/** Settles every tenant that is due. `recent` is the caller's memory from one time to the next. */
+export async function settleDue(
   deps: SettleQuotasDeps,
   recent: Map<string, Recent>,
   signal: AbortSignal,

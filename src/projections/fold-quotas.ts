@@ -58,11 +58,10 @@ export function foldQuotas(events: readonly DecodedEvent[]): readonly AccountCha
   return [...changes.values()];
 }
 
-type Counted = Exclude<DecodedEvent, { readonly aggregate: 'queue' }>;
 type JobEntry = Extract<DecodedEvent, { readonly aggregate: 'job' }>;
 type QuotaEntry = Extract<DecodedEvent, { readonly aggregate: 'tenant_quota' }>;
 
-function counts(entry: DecodedEvent): entry is Counted {
+function counts(entry: DecodedEvent): entry is JobEntry | QuotaEntry {
   if (entry.aggregate === 'tenant_quota') return true;
   if (entry.aggregate !== 'job') return false;
   switch (entry.event.type) {
