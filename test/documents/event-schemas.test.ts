@@ -12,7 +12,7 @@ import { LOG_START } from '../../src/commands/ports.ts';
 import { SETTING_LIST } from '../../src/config.ts';
 import type { JobEvent } from '../../src/domain/job/events.ts';
 import type { TenantQuotaEvent } from '../../src/domain/tenant-quota/events.ts';
-import { QUOTA_EVENTS } from '../support/quota-events.ts';
+import { QUOTA_EVENTS } from '../support/public-quota-events.ts';
 
 const document = readFileSync(new URL('../../docs/events.md', import.meta.url), 'utf8');
 

@@ -8,7 +8,7 @@ import { LOG_START } from '../../src/commands/ports.ts';
 import { queueEventDefinitions } from '../../src/commands/queue-codec.ts';
 import { tenantQuotaEventDefinitions } from '../../src/commands/tenant-quota-codec.ts';
 import type { JobEvent } from '../../src/domain/job/events.ts';
-import { QUOTA_EVENTS } from '../support/quota-events.ts';
+import { QUOTA_EVENTS } from '../support/public-quota-events.ts';
 
 interface Definition {
   readonly schema: z.ZodType;

@@ -7,7 +7,7 @@ import type { DecodedEvent } from '../../src/commands/decoded-event.ts';
 import type { JobEvent } from '../../src/domain/job/events.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
 import type { TenantQuotaEvent } from '../../src/domain/tenant-quota/events.ts';
-import { QUOTA_EVENTS, quotaExceeded, quotaReset } from '../support/quota-events.ts';
+import { QUOTA_EVENTS, quotaExceeded, quotaReset } from '../support/public-quota-events.ts';
 
 const identity = { type: 'email.send', queue: 'default', priority: 5 };
 const error = { type: 'E', message: 'no', fingerprint: 'f' };

@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type TestApi, testApi } from '../support/api.ts';
-import { appendQuota } from '../support/quota-events.ts';
+import { appendQuota } from '../support/public-quota-events.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 interface SseEvent {

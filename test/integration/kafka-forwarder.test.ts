@@ -15,7 +15,7 @@ import {
 } from '../support/forwarding.ts';
 import { readFeed } from '../support/kafka-reader.ts';
 import { type KafkaServer, startKafka, whyNoKafka } from '../support/kafka-server.ts';
-import { appendQuota } from '../support/quota-events.ts';
+import { appendQuota } from '../support/public-quota-events.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const given = process.env.KAFKA_BROKERS?.split(',');
