@@ -28,9 +28,14 @@ export interface LiveApi extends AsyncDisposable {
   caller(key?: Partial<Pick<NewApiKey, 'tenants' | 'role'>>): Promise<Caller>;
 }
 
-export async function startLiveApi(): Promise<LiveApi> {
-  const database = await createDatabase();
-  const invocation = readConfig([], { DATABASE_URL: database.url, PORT: '0', ...logSettings(database.url) });
+/** `given`: the database of another one, to be a second process beside it. */
+export async function startLiveApi(
+  settings: Readonly<Record<string, string>> = {},
+  given?: TestDatabase,
+): Promise<LiveApi> {
+  const database = given ?? (await createDatabase());
+  const environment = { DATABASE_URL: database.url, PORT: '0', ...logSettings(database.url), ...settings };
+  const invocation = readConfig([], environment);
   if (invocation.kind !== 'serve') throw new Error('no configuration');
   const service = await startService({
     ...invocation,
@@ -58,7 +63,7 @@ export async function startLiveApi(): Promise<LiveApi> {
     },
     async [Symbol.asyncDispose]() {
       await service.stop();
-      await database[Symbol.asyncDispose]();
+      if (!given) await database[Symbol.asyncDispose]();
     },
   };
 }

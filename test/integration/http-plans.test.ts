@@ -1,0 +1,119 @@
+import { writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const parts = new AsyncDisposableStack();
+let api: LiveApi;
+let platform: Caller;
+beforeAll(async () => {
+  const { path } = parts.use(await tempFolder());
+  const plans = { free: { limits: { jobsPerDay: 2 } }, filed: { limits: {}, weight: 5 } };
+  await writeFile(`${path}/plans.json`, JSON.stringify(plans));
+  api = parts.use(await startLiveApi({ PLANS_FILE: `${path}/plans.json`, DEFAULT_PLAN: 'free' }));
+  platform = await api.caller({ tenants: '*' });
+  await waitUntil(
+    'the file was read',
+    async () => (await platform.call('GET', '/v1/plans')).body.data.length === 2,
+  );
+});
+afterAll(() => parts.disposeAsync());
+
+const quotaOf = async (caller: Caller) =>
+  (await platform.call('GET', `/v1/tenants/${caller.tenantId}/quota`)).body;
+
+describe('plans', () => {
+  it('are made, changed at the revision that was read, and ended when nobody is on them', async () => {
+    const path = '/v1/plans/team';
+    const made = await platform.call('PUT', path, { limits: { jobsPerDay: 10 }, reason: 'for teams' });
+    expect(made.body).toMatchObject({
+      revision: 0,
+      limits: { jobsPerDay: 10, runningJobs: null },
+      onExceed: 'reject',
+      weight: 1,
+      isDefault: false,
+      fromFile: false,
+      applied: true,
+      reason: 'for teams',
+    });
+    const tag = { 'if-match': '"0"' };
+    const changed = await platform.call('PUT', path, { limits: { jobsPerDay: 20 } }, tag);
+    expect(changed.body.revision).toBe(1);
+    expect((await platform.call('PUT', path, { limits: {} }, tag)).status).toBe(412);
+    const same = await platform.call('PUT', path, { limits: { jobsPerDay: 20 } });
+    expect(same.body.revision).toBe(1);
+    expect((await platform.call('DELETE', path)).status).toBe(204);
+    expect((await platform.call('GET', path)).body.code).toBe('plan-not-found');
+  });
+
+  it('in the file are changed there, and the default one is never ended', async () => {
+    expect((await platform.call('PUT', '/v1/plans/filed', { limits: {} })).body.code).toBe('plan-taken');
+    expect((await platform.call('DELETE', '/v1/plans/filed')).body.code).toBe('plan-taken');
+    expect((await platform.call('DELETE', '/v1/plans/free')).body.code).toBe('plan-in-use');
+  });
+
+  it('are read by all and written by the platform', async () => {
+    const caller = await api.caller();
+    expect((await caller.call('GET', '/v1/plans/free')).body).toMatchObject({
+      isDefault: true,
+      fromFile: true,
+    });
+    expect((await caller.call('PUT', '/v1/plans/mine', { limits: {} })).status).toBe(403);
+    expect((await caller.call('DELETE', '/v1/plans/free')).status).toBe(403);
+  });
+
+  it('that change reach every tenant on them, and nobody else', async () => {
+    await platform.call('PUT', '/v1/plans/growing', { limits: { jobsPerDay: 10 } });
+    const callers = await Promise.all(Array.from({ length: 5 }, () => api.caller()));
+    const [left, own] = [await api.caller(), await api.caller()];
+    for (const { tenantId } of [...callers, left])
+      await platform.call('PUT', `/v1/tenants/${tenantId}/quota`, { plan: 'growing' });
+    await platform.call('PUT', `/v1/tenants/${left.tenantId}/quota`, { plan: 'filed' });
+    await platform.call('PUT', `/v1/tenants/${own.tenantId}/quota`, { limits: { jobsPerDay: 10 } });
+    await platform.call('PUT', '/v1/plans/growing', {
+      limits: { jobsPerDay: 30 },
+      onExceed: 'delay',
+      weight: 2,
+    });
+    await waitUntil('the plan is applied', async () => {
+      return (await platform.call('GET', '/v1/plans/growing')).body.applied;
+    });
+    for (const caller of callers) {
+      const terms = { plan: 'growing', limits: { jobsPerDay: 30 }, onExceed: 'delay', weight: 2 };
+      expect(await quotaOf(caller)).toMatchObject(terms);
+    }
+    expect(await quotaOf(left)).toMatchObject({ plan: 'filed', weight: 5 });
+    expect(await quotaOf(own)).toMatchObject({ plan: null, limits: { jobsPerDay: 10 } });
+    expect((await platform.call('DELETE', '/v1/plans/growing')).body.code).toBe('plan-in-use');
+    const listed = await platform.call('GET', '/v1/tenants?plan=growing&limit=3');
+    expect(listed.body.data).toHaveLength(3);
+    const rest = await platform.call(
+      'GET',
+      `/v1/tenants?plan=growing&limit=3&cursor=${listed.body.nextCursor}`,
+    );
+    expect(rest.body.data).toHaveLength(2);
+  });
+});
+
+describe('the default plan', () => {
+  it('holds a tenant from its first job on', async () => {
+    const caller = await api.caller();
+    expect(await quotaOf(caller)).toMatchObject({ revision: -1, plan: 'free', limits: { jobsPerDay: 2 } });
+    const jobs = Array.from({ length: 3 }, () => ({ type: 't' }));
+    const { body } = await caller.call('POST', '/v1/jobs/bulk', { jobs });
+    expect(body.counts).toMatchObject({ created: 2, rejected: 1 });
+    expect(await quotaOf(caller)).toMatchObject({ plan: 'free', usage: { jobsPerDay: 2 } });
+  });
+
+  it('comes back when a tenant’s own limits are taken away, and stays through a suspension', async () => {
+    const caller = await api.caller();
+    const path = `/v1/tenants/${caller.tenantId}`;
+    await platform.call('PUT', `${path}/pause`, { reason: 'checked first' });
+    expect(await quotaOf(caller)).toMatchObject({ plan: 'free', suspended: { reason: 'checked first' } });
+    await platform.call('PUT', `${path}/quota`, { limits: { jobsPerDay: 100 } });
+    expect(await quotaOf(caller)).toMatchObject({ plan: null, limits: { jobsPerDay: 100 } });
+    await platform.call('DELETE', `${path}/quota?reason=trial+is+over`);
+    expect(await quotaOf(caller)).toMatchObject({ plan: 'free', limits: { jobsPerDay: 2 } });
+  });
+});

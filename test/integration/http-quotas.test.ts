@@ -1,0 +1,256 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Answer, type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+let api: LiveApi;
+let platform: Caller;
+beforeAll(async () => {
+  api = await startLiveApi();
+  platform = await api.caller({ tenants: '*' });
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+/** A tenant of its own, held to these limits. */
+async function tenantWith(limits: object, more: object = {}): Promise<Caller> {
+  const caller = await api.caller();
+  const put = await platform.call('PUT', `/v1/tenants/${caller.tenantId}/quota`, { limits, ...more });
+  expect(put.status).toBe(200);
+  return caller;
+}
+
+const enqueue = (caller: Caller, payload: unknown = null): Promise<Answer> =>
+  caller.call('POST', '/v1/jobs', { type: 't', payload });
+
+async function jobsIn(caller: Caller): Promise<number> {
+  const { rows } = await api.database.pool.query<{ count: string }>(
+    `select count(*) from eventzr.events where type = 'JobEnqueued' and stream ^@ $1`,
+    [`job-${caller.tenantId}.`],
+  );
+  return Number(rows[0]?.count);
+}
+
+describe('a limit', () => {
+  it('jobsPerDay refuses by name, with what is used and when it begins anew', async () => {
+    const caller = await tenantWith({ jobsPerDay: 2 });
+    const first = await enqueue(caller);
+    expect(first.status).toBe(201);
+    expect(first.headers.get('ratelimit-policy')).toBe('"jobsPerDay";q=2;w=86400');
+    expect(first.headers.get('ratelimit')).toMatch(/^"jobsPerDay";r=1;t=\d+$/);
+    await enqueue(caller);
+    const refused = await enqueue(caller);
+    expect(refused).toMatchObject({
+      status: 429,
+      body: { code: 'quota-exceeded', quota: { limit: 'jobsPerDay', value: 2, used: 2 } },
+    });
+    const midnight = new Date(refused.body.quota.resetAt);
+    expect(midnight.getTime() % 86_400_000).toBe(0);
+    expect(midnight.getTime()).toBeGreaterThan(Date.now());
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(refused.headers.get('ratelimit')).toMatch(/^"jobsPerDay";r=0;t=\d+$/);
+    expect(await jobsIn(caller)).toBe(2);
+  });
+
+  it('unfinishedJobs refuses until one has ended', async () => {
+    const caller = await tenantWith({ unfinishedJobs: 1 });
+    const { body: job } = await enqueue(caller);
+    const refused = await enqueue(caller);
+    expect(refused).toMatchObject({
+      status: 429,
+      body: { quota: { limit: 'unfinishedJobs', value: 1, used: 1, resetAt: null } },
+    });
+    expect(await jobsIn(caller)).toBe(1);
+    await caller.call('POST', `/v1/jobs/${job.id}/cancel`, {});
+    await waitUntil('the slot is free', async () => (await enqueue(caller)).status === 201);
+  });
+
+  it('enqueuesPerSecond refuses what is above the burst', async () => {
+    const caller = await tenantWith({ enqueuesPerSecond: 1, enqueueBurst: 3 });
+    const jobs = Array.from({ length: 10 }, () => ({ type: 't' }));
+    const answer = await caller.call('POST', '/v1/jobs/bulk', { jobs });
+    expect(answer.body.counts).toMatchObject({ created: 3, rejected: 7 });
+    expect(answer.headers.get('ratelimit-policy')).toBe('"enqueuesPerSecond";q=3;w=3');
+    expect(answer.body.results.at(-1)).toMatchObject({
+      status: 'rejected',
+      problem: { code: 'quota-exceeded', quota: { limit: 'enqueuesPerSecond', value: 1 } },
+    });
+  });
+
+  it('payloadBytes refuses the payload, and names the limit of the tenant', async () => {
+    const caller = await tenantWith({ payloadBytes: 20 });
+    expect((await enqueue(caller, 'short')).status).toBe(201);
+    const refused = await enqueue(caller, 'x'.repeat(30));
+    expect(refused).toMatchObject({
+      status: 413,
+      body: { code: 'payload-too-large', quota: { limit: 'payloadBytes', value: 20, used: 32 } },
+    });
+    expect(await jobsIn(caller)).toBe(1);
+  });
+
+  it('is kept for each job of a batch, and for an atomic batch as a whole', async () => {
+    const caller = await tenantWith({ jobsPerDay: 3 });
+    const jobs = Array.from({ length: 5 }, () => ({ type: 't' }));
+    const whole = await caller.call('POST', '/v1/jobs/bulk', { jobs, atomic: true });
+    expect(whole).toMatchObject({ status: 429, body: { code: 'quota-exceeded' } });
+    expect(await jobsIn(caller)).toBe(0);
+    const each = await caller.call('POST', '/v1/jobs/bulk', { jobs });
+    expect(each).toMatchObject({ status: 200, body: { counts: { created: 3, rejected: 2 } } });
+    expect(each.body.results[3].problem).toMatchObject({ status: 429, quota: { limit: 'jobsPerDay' } });
+    expect(await jobsIn(caller)).toBe(3);
+  });
+
+  it('with onExceed delay puts jobs off to the next day', async () => {
+    const caller = await tenantWith({ jobsPerDay: 1 }, { onExceed: 'delay' });
+    await enqueue(caller);
+    const { status, body } = await enqueue(caller);
+    expect(status).toBe(201);
+    expect(body.status).toBe('scheduled');
+    expect(Date.parse(body.runAt) % 86_400_000).toBe(0);
+    expect(await enqueue(caller)).toMatchObject({ status: 429 });
+  });
+
+  it('is not used up for good by a refusal that is repeated under its Idempotency-Key', async () => {
+    const caller = await tenantWith({ jobsPerDay: 0 });
+    const key = { 'idempotency-key': 'k-1' };
+    expect((await caller.call('POST', '/v1/jobs', { type: 't' }, key)).status).toBe(429);
+    await platform.call('PUT', `/v1/tenants/${caller.tenantId}/quota`, { limits: {} });
+    expect((await caller.call('POST', '/v1/jobs', { type: 't' }, key)).status).toBe(201);
+  });
+
+  it('refuses events whose jobs have no room, and not those that had their effect', async () => {
+    const caller = await tenantWith({ unfinishedJobs: 1 });
+    const rule = { topic: 'order.placed', action: { kind: 'enqueue', type: 'order.fulfil' } };
+    await caller.call('PUT', `/v1/subscriptions/of-${caller.tenantId}`, rule);
+    const event = (id: string) => ({ specversion: '1.0', id, source: 's', type: 'order.placed', data: {} });
+    expect((await caller.call('POST', '/v1/events', event('e-1'))).body.accepted).toBe(1);
+    await waitUntil('the job counts', async () => (await enqueue(caller)).status === 429);
+    expect(await caller.call('POST', '/v1/events', event('e-2'))).toMatchObject({
+      status: 429,
+      body: { code: 'quota-exceeded', quota: { limit: 'unfinishedJobs' } },
+    });
+    expect((await caller.call('POST', '/v1/events', event('e-1'))).body.duplicates).toBe(1);
+  });
+});
+
+describe('the quota document', () => {
+  it('is written whole, at the revision that was read', async () => {
+    const caller = await tenantWith({ jobsPerDay: 5, runningJobs: 2 });
+    const path = `/v1/tenants/${caller.tenantId}/quota`;
+    const read = await caller.call('GET', path);
+    expect(read.body).toMatchObject({
+      plan: null,
+      limits: { jobsPerDay: 5, unfinishedJobs: null, runningJobs: 2 },
+      onExceed: 'reject',
+      weight: 1,
+      usage: { jobsPerDay: 0, unfinishedJobs: 0 },
+      suspended: null,
+    });
+    const etag = read.headers.get('etag') ?? '';
+    expect(etag).toBe(`"${read.body.revision}"`);
+    const change = { limits: { jobsPerDay: 6 }, weight: 3 };
+    const put = await platform.call('PUT', path, change, { 'if-match': etag });
+    expect(put.body).toMatchObject({ limits: { jobsPerDay: 6, runningJobs: null }, weight: 3 });
+    expect(await platform.call('PUT', path, change, { 'if-match': etag })).toMatchObject({
+      status: 412,
+      body: { code: 'revision-mismatch' },
+    });
+    expect((await platform.call('DELETE', path)).body).toMatchObject({ limits: { jobsPerDay: null } });
+  });
+
+  it('is there for tenants that nobody has heard of', async () => {
+    const caller = await api.caller();
+    const { body } = await caller.call('GET', `/v1/tenants/${caller.tenantId}/quota`);
+    expect(body).toMatchObject({ revision: -1, limits: { jobsPerDay: null }, usage: { unfinishedJobs: 0 } });
+  });
+
+  it('is read by its tenant and written by the platform alone', async () => {
+    const one = await tenantWith({ jobsPerDay: 1 });
+    const other = await api.caller();
+    const path = `/v1/tenants/${one.tenantId}`;
+    expect((await other.call('GET', `${path}/quota`)).status).toBe(403);
+    expect((await other.call('GET', path)).status).toBe(403);
+    expect((await one.call('PUT', `${path}/quota`, { limits: {} })).status).toBe(403);
+    expect((await one.call('DELETE', `${path}/pause`)).status).toBe(403);
+    expect((await one.call('GET', '/v1/tenants')).body.data).toMatchObject([{ id: one.tenantId }]);
+  });
+
+  it('refuses what makes no sense', async () => {
+    const path = `/v1/tenants/${platform.tenantId}/quota`;
+    const wrong = [
+      {},
+      { plan: 'p', limits: {} },
+      { limits: { jobsPerDay: -1 } },
+      { limits: { jobsPerHour: 1 } },
+      { limits: { enqueueBurst: 5 } },
+      { limits: {}, weight: 0 },
+      { limits: {}, onExceed: 'explode' },
+    ];
+    for (const body of wrong) expect((await platform.call('PUT', path, body)).status).toBe(400);
+    expect(await platform.call('PUT', path, { plan: 'none' })).toMatchObject({
+      status: 404,
+      body: { code: 'plan-not-found' },
+    });
+  });
+
+  it('gives a tenant its day back', async () => {
+    const caller = await tenantWith({ jobsPerDay: 1 });
+    await enqueue(caller);
+    expect((await enqueue(caller)).status).toBe(429);
+    const path = `/v1/tenants/${caller.tenantId}/quota`;
+    const reset = await platform.call('POST', `${path}/reset`, { reason: 'our fault' });
+    expect(reset.body.usage.jobsPerDay).toBe(0);
+    expect((await enqueue(caller)).status).toBe(201);
+    const { body } = await caller.call('GET', `${path}/history`, undefined, {
+      'await-position': reset.headers.get('event-position') ?? '',
+    });
+    const kinds = body.data.map(({ change }: { change: { kind: string } }) => change.kind);
+    expect(kinds.toReversed()).toEqual(expect.arrayContaining(['initialized', 'exceeded', 'reset']));
+    expect(
+      body.data.find((line: { change: { kind: string } }) => line.change.kind === 'reset'),
+    ).toMatchObject({
+      actor: expect.stringContaining('test'),
+      change: { by: 'person', used: 1, reason: 'our fault' },
+    });
+    const then = new Date(Date.parse(body.data.at(-1).at)).toISOString();
+    const old = await caller.call('GET', `${path}?asOf=${encodeURIComponent(then)}`);
+    expect(old.body).toMatchObject({ revision: null, limits: { jobsPerDay: 1 }, usage: { jobsPerDay: 0 } });
+    expect((await caller.call('GET', `${path}?asOf=2020-01-01T00:00:00Z`)).status).toBe(404);
+  });
+});
+
+describe('a paused tenant', () => {
+  it('starts nothing, and with mode all takes nothing, until it is resumed', async () => {
+    const caller = await api.caller();
+    const path = `/v1/tenants/${caller.tenantId}/pause`;
+    await enqueue(caller);
+    const claims = await platform.call('PUT', path, { reason: 'unpaid' });
+    expect(claims.body.suspended).toMatchObject({ mode: 'claims', reason: 'unpaid', until: null });
+    expect((await enqueue(caller)).status).toBe(201);
+    const all = await platform.call('PUT', path, { reason: 'still unpaid', mode: 'all' });
+    expect(all.body.suspended).toMatchObject({ mode: 'all', since: claims.body.suspended.since });
+    expect(await enqueue(caller)).toMatchObject({
+      status: 409,
+      body: { code: 'tenant-paused', suspension: { reason: 'still unpaid', until: null } },
+    });
+    expect((await caller.call('POST', '/v1/claims', { workerId: 'w' })).status).toBe(204);
+    const listed = await platform.call('GET', '/v1/tenants?suspended=true', undefined, {
+      'await-position': all.headers.get('event-position') ?? '',
+    });
+    expect(listed.body.data).toMatchObject([{ id: caller.tenantId }]);
+    expect((await platform.call('DELETE', `${path}?reason=paid`)).body.suspended).toBeNull();
+    expect((await enqueue(caller)).status).toBe(201);
+    await waitUntil('its jobs are handed out', async () => {
+      const claimed = await caller.call('POST', '/v1/claims', { workerId: 'w', waitMs: 100 });
+      return claimed.status === 200;
+    });
+  });
+});
+
+it('says who paused a queue', async () => {
+  const caller = await api.caller();
+  await enqueue(caller);
+  const paused = await caller.call('PUT', '/v1/queues/default/pause', { reason: 'maintenance' });
+  const { body } = await caller.call('GET', '/v1/queues/default', undefined, {
+    'await-position': paused.headers.get('event-position') ?? '',
+  });
+  expect(body.paused).toMatchObject({ reason: 'maintenance', by: expect.stringContaining('test') });
+});
