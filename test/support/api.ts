@@ -60,6 +60,8 @@ export type TestParts = Omit<Partial<ServerParts>, 'limits' | 'useCases' | 'quer
   readonly limits?: Partial<Limits>;
   readonly useCases?: Partial<UseCases>;
   readonly queries?: Partial<Queries>;
+  /** What quotas the process acts by. */
+  readonly known?: ServerParts['tenancy']['known'];
 };
 
 /** The API over a log in memory; the read side is what the test gives. */
@@ -143,7 +145,7 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
       defaultPlan: undefined,
       assign: createAssignTerms({ plans: { get: async () => undefined }, useCases, defaultPlan: undefined }),
       ensureTerms: async () => undefined,
-      known: () => ({ state: undefined, revision: -1 }),
+      known: given.known ?? (() => ({ state: undefined, revision: -1 })),
       initialTerms: async () => DEFAULT_TERMS,
     },
     workers: { directWorker: async () => false, listWorkers: async () => [] },
