@@ -28,6 +28,7 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   http_request_duration: histogram('HTTP requests by route.', 'method', 'route', 'status'),
   http_long_polls: gauge('Requests that wait for work, open.'),
   http_event_streams: gauge('Open event streams.'),
+  auth_failures: counter('Keys and tokens that were nobody\'s, refused or slowed.', 'outcome'),
 
   enqueues: counter('Jobs asked to be enqueued.', 'result'),
   quota_refused: counter("Jobs refused for a limit of their tenant's.", 'limit'),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { amendCommand } from './commands/amend.ts';
+import { auditCommand } from './commands/audit.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -66,7 +67,14 @@ export function createProgram(): Command {
     ],
     [
       'The service itself',
-      [serveCommand(), projectionCommands(), forwarderCommands(), keyCommands(), doctorCommand()],
+      [
+        serveCommand(),
+        projectionCommands(),
+        forwarderCommands(),
+        keyCommands(),
+        auditCommand(),
+        doctorCommand(),
+      ],
     ],
   ];
   for (const [title, commands] of groups) {

@@ -2,7 +2,7 @@ import type { TenantQuotaCommand } from '../domain/tenant-quota/commands.ts';
 import { quotaStream } from '../domain/tenant-quota/stream.ts';
 import type { CallContext } from './call-context.ts';
 import { ContendedError } from './contended-error.ts';
-import { metadataFor } from './metadata-for.ts';
+import { commandMetadataFor } from './metadata-for.ts';
 import type { Clock, EventLog, Ids } from './ports.ts';
 import { createQuotaHandler, type KnownQuota } from './quota-handler.ts';
 import { assertTenantId } from './tenant-id.ts';
@@ -30,7 +30,7 @@ export function createChangeQuota({ log, clock, ids, changed }: ChangeQuotaDeps)
     const { tenantId } = context;
     assertTenantId(tenantId);
     const now = clock.now();
-    const metadata = metadataFor(context, now, ids.next());
+    const metadata = commandMetadataFor(context, now, ids.next());
     const answer = await handler.handle({
       command: commandAt(now),
       metadata,

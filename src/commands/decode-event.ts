@@ -1,6 +1,10 @@
+import { isActionStream } from '../domain/action/stream.ts';
+import { parseApiKeyStream } from '../domain/api-key/stream.ts';
 import { parseJobStream } from '../domain/job/stream.ts';
 import { parseQueueStream } from '../domain/queue/stream.ts';
 import { parseQuotaStream } from '../domain/tenant-quota/stream.ts';
+import { actionCodec } from './action-codec.ts';
+import { apiKeyCodec } from './api-key-codec.ts';
 import type { DecodedEvent } from './decoded-event.ts';
 import { jobCodec } from './job-codec.ts';
 import type { StoredEvent } from './ports.ts';
@@ -33,5 +37,19 @@ export function decodeEvent(stored: StoredEvent): DecodedEvent | undefined {
     if (!event) return undefined;
     return { aggregate: 'tenant_quota', tenantId, event, stream, revision, position, recordedAt, metadata };
   }
-  return undefined;
+  return decodeAccess(stored);
+}
+
+/** What people do to the service itself. */
+function decodeAccess(stored: StoredEvent): DecodedEvent | undefined {
+  const { stream, revision, position, recordedAt, metadata } = stored;
+  const recorded = { tenantId: metadata.tenantId, stream, revision, position, recordedAt, metadata };
+  const keyId = parseApiKeyStream(stream);
+  if (keyId) {
+    const event = apiKeyCodec.decode(stored);
+    return event && { aggregate: 'api_key', keyId, event, ...recorded };
+  }
+  if (!isActionStream(stream)) return undefined;
+  const event = actionCodec.decode(stored);
+  return event && { aggregate: 'action', event, ...recorded };
 }

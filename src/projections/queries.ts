@@ -1,4 +1,5 @@
 import type { JobStatus } from '../domain/job/state.ts';
+import type { AuditQueries } from './audit-queries.ts';
 import type { QuotaQueries } from './quota-queries.ts';
 
 /** A page of a list, newest first unless said otherwise. Cursors are opaque texts. */
@@ -143,7 +144,7 @@ export class InvalidCursorError extends Error {
 }
 
 /** What can be asked of the read models. Every query is bound to one tenant, has a limit and a statement timeout. */
-export interface Queries extends QuotaQueries {
+export interface Queries extends QuotaQueries, AuditQueries {
   listJobs(tenantId: string, filter: JobFilter, page: PageRequest): Promise<Page<JobRow>>;
   listAttempts(tenantId: string, jobId: string): Promise<readonly AttemptRow[]>;
   listDeadLetters(

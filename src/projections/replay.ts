@@ -1,7 +1,9 @@
 import type { PoolClient } from 'pg';
 import type { DecodedEvent } from '../commands/decoded-event.ts';
 import type { Position } from '../commands/ports.ts';
-import { QUOTA_STREAM_PREFIX, quotaStream } from '../domain/tenant-quota/stream.ts';
+import { ACTION_STREAM_PREFIX } from '../domain/action/stream.ts';
+import { API_KEY_STREAM_PREFIX } from '../domain/api-key/stream.ts';
+import { QUOTA_STREAM_PREFIX } from '../domain/tenant-quota/stream.ts';
 import { applyBatch } from './apply-batch.ts';
 import { moveCheckpoint } from './checkpoint.ts';
 import type { ProjectionEnvironment } from './environment.ts';
@@ -112,12 +114,14 @@ function refuseBroken({ broken }: LogSlice, upTo: Position): void {
 }
 
 /**
- * Stream names go on with the tenant's id and a dot after their aggregate's prefix; those of quotas end with the id, so
- * the prefix also finds tenants whose ids go on.
+ * Stream names go on with the tenant's id and a dot after their aggregate's prefix; those of quotas and actions end with
+ * the id, so the prefix also finds tenants whose ids go on, and those of keys do not name it.
  */
 const prefixesOf = ({ prefixes }: Projection, tenant: string | undefined): readonly string[] =>
   tenant === undefined
     ? prefixes
-    : prefixes.map((prefix) =>
-        prefix === QUOTA_STREAM_PREFIX ? quotaStream(tenant) : `${prefix}${tenant}.`,
-      );
+    : prefixes.map((prefix) => {
+        if (prefix === API_KEY_STREAM_PREFIX) return prefix;
+        const endsWithTenant = prefix === QUOTA_STREAM_PREFIX || prefix === ACTION_STREAM_PREFIX;
+        return endsWithTenant ? `${prefix}${tenant}` : `${prefix}${tenant}.`;
+      });

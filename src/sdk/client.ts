@@ -1,3 +1,4 @@
+import type { AuditPage, ListAuditQuery } from '../adapters/http/contract/audit.ts';
 import type {
   DeadLetter,
   DeadLetterDetail,
@@ -30,14 +31,17 @@ import type {
   RetryJobRequest,
 } from '../adapters/http/contract/jobs.ts';
 import type { Queue, QueueList } from '../adapters/http/contract/queues.ts';
+import type { Quota } from '../adapters/http/contract/quotas.ts';
 import type { Stats, Timeseries, TimeseriesQuery } from '../adapters/http/contract/stats.ts';
 import type { Worker, WorkerList } from '../adapters/http/contract/workers.ts';
 import { eventStream, type FeedEvent, type FeedFilter } from './event-stream.ts';
 import { type Call, type ConnectionOptions, request } from './http.ts';
 import { type InboundClient, inboundClient } from './inbound.ts';
+import { type KeysClient, keysClient } from './keys.ts';
 import { type OperationsClient, operationsClient } from './operations.ts';
 import { type ProjectionsClient, projectionsClient } from './projections.ts';
 import { type RepublicationsClient, republicationsClient } from './republications.ts';
+import { type PlansClient, plansClient, type TenantsClient, tenantsClient } from './tenants.ts';
 import type { JobMap } from './worker.ts';
 
 type EnqueueOptions = Omit<EnqueueJobRequest, 'type' | 'payload'> & {
@@ -60,6 +64,7 @@ type NewJob<Jobs extends JobMap> = {
 export class JobsClient<Jobs extends JobMap = JobMap> {
   readonly #connection: ConnectionOptions;
   readonly inbound: InboundClient;
+  readonly keys: KeysClient;
   readonly operations: OperationsClient;
   readonly projections: ProjectionsClient;
   readonly republications: RepublicationsClient;
@@ -67,8 +72,11 @@ export class JobsClient<Jobs extends JobMap = JobMap> {
   constructor(connection: ConnectionOptions) {
     this.#connection = connection;
     this.inbound = inboundClient(connection);
+    this.keys = keysClient(connection);
     this.operations = operationsClient(connection);
     this.projections = projectionsClient(connection);
+    this.tenants = tenantsClient(connection);
+    this.plans = plansClient(connection);
     this.republications = republicationsClient(connection);
   }
 
@@ -198,6 +206,22 @@ export class JobsClient<Jobs extends JobMap = JobMap> {
   /** How far the feed to Kafka is, and what holds it up. */
   forwarder(): Promise<Forwarder> {
     return this.#get('/v1/forwarder');
+  }
+
+  /** One page of who did what, when and why, newest first. */
+  audit(query: Partial<ListAuditQuery> = {}): Promise<AuditPage> {
+    return this.#get('/v1/audit', query as Call['query']);
+  }
+
+  /** What the tenant of the key (or `tenant` of the connection) is held to, and what it uses. */
+  async quota(): Promise<Quota> {
+    const { tenant } = this.#connection;
+    if (tenant !== undefined) return this.tenants.quota(tenant);
+    const { data } = await this.tenants.list({ limit: 2 });
+    const [only] = data;
+    if (!only || data.length > 1)
+      throw new RangeError('the key is for several tenants: say which in `tenant`');
+    return this.tenants.quota(only.id);
   }
 
   stats(): Promise<Stats> {

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { actionCodec, actionEventDefinitions } from '../../src/commands/action-codec.ts';
+import { apiKeyCodec, apiKeyEventDefinitions } from '../../src/commands/api-key-codec.ts';
 import { dedupeKeyCodec, dedupeKeyEventDefinitions } from '../../src/commands/dedupe-key-codec.ts';
 import type { OlderVersion } from '../../src/commands/event-codec.ts';
 import { jobCodec, jobEventDefinitions } from '../../src/commands/job-codec.ts';
@@ -12,6 +14,8 @@ const codecs = {
   queue: queueCodec,
   'dedupe-key': dedupeKeyCodec,
   'tenant-quota': tenantQuotaCodec,
+  'api-key': apiKeyCodec,
+  action: actionCodec,
 };
 
 /** An event version as logs hold it, and what it must mean for ever. Such a file is added, and never changed. */
@@ -45,6 +49,8 @@ describe('events that logs may hold', () => {
     ...jobEventDefinitions,
     ...queueEventDefinitions,
     ...dedupeKeyEventDefinitions,
+    ...apiKeyEventDefinitions,
+    ...actionEventDefinitions,
     ...tenantQuotaEventDefinitions,
   };
   it.each(Object.entries(definitions))(

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type PublicEvent, publicEvent } from '../../src/adapters/cloudevents/public-event.ts';
+import { actionEventDefinitions } from '../../src/commands/action-codec.ts';
+import { apiKeyEventDefinitions } from '../../src/commands/api-key-codec.ts';
 import { dedupeKeyEventDefinitions } from '../../src/commands/dedupe-key-codec.ts';
 import { jobEventDefinitions } from '../../src/commands/job-codec.ts';
 import { LOG_START } from '../../src/commands/ports.ts';
@@ -54,6 +56,8 @@ const actual = Object.entries<Definition>({
   ...queueEventDefinitions,
   ...tenantQuotaEventDefinitions,
   ...dedupeKeyEventDefinitions,
+  ...apiKeyEventDefinitions,
+  ...actionEventDefinitions,
 }).map(([type, definition]): [string, readonly string[]] => [type, fieldsOf(definition)]);
 
 it('every event is documented, and no other', () => {

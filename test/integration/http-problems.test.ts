@@ -7,6 +7,7 @@ import { createRedaction } from '../../src/adapters/http/redaction.ts';
 import type { ForwarderState } from '../../src/adapters/postgres/forwarder-status.ts';
 import { ContendedError } from '../../src/commands/contended-error.ts';
 import type { IdempotencyDecision } from '../../src/commands/idempotency.ts';
+import type { ManageKeys } from '../../src/commands/manage-keys.ts';
 import { LogOverloadedError, LogUnavailableError } from '../../src/commands/ports.ts';
 import type { Refused } from '../../src/commands/use-cases.ts';
 import type { ExistingJob } from '../../src/domain/job/state.ts';
@@ -51,6 +52,13 @@ const PROJECTION = {
 } as const;
 
 const PLATFORM = { authorization: 'Bearer platform-admin' };
+
+const ENDED_KEYS: ManageKeys = {
+  list: async () => [],
+  create: async () => Promise.reject(new Error('the test makes no keys')),
+  rotate: async () => ({ kind: 'refused', reason: 'key_ended' }),
+  revoke: async () => ({ kind: 'refused', reason: 'key_ended' }),
+};
 
 const GIVEN_UP: ExistingJob = {
   status: 'dead_lettered',
@@ -123,6 +131,10 @@ const WAYS: Readonly<
   'too-many-attempts': {
     request: ['GET', '/v1/jobs', undefined, { authorization: 'Bearer guess' }],
     before: 10,
+  },
+  'key-ended': {
+    request: ['POST', '/v1/keys/abcdefghijkl/rotate', {}],
+    parts: { access: { keys: ENDED_KEYS, noteAction: async () => 0n } },
   },
   'payload-redacted': {
     request: ['POST', `/v1/dead-letters/${ID}/replay`, { payload: 1 }],

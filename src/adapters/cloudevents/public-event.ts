@@ -24,6 +24,8 @@ export function publicEvent(decoded: DecodedEvent): PublicEvent | undefined {
     case 'tenant_quota':
       return publicQuotaEvent(decoded.event);
     case 'queue':
+    case 'api_key':
+    case 'action':
       return undefined;
     default:
       return unreachable(decoded);

@@ -20,6 +20,24 @@ export function workerContextOf(request: FastifyRequest): Omit<CallContext, 'ten
   };
 }
 
+/** Who commands something that concerns the service itself, or several tenants. */
+export const commandContextOf = (request: FastifyRequest): Omit<CallContext, 'tenantId'> => ({
+  ...workerContextOf(request),
+  requestId: request.id,
+});
+
+/** Who commands something that concerns all tenants. */
+export const platformContextOf = (request: FastifyRequest): CallContext => ({
+  ...commandContextOf(request),
+  tenantId: ALL_TENANTS,
+});
+
+/** Who commands something that a tenant has for itself, and the platform for all. */
+export const scopedContextOf = (request: FastifyRequest): CallContext => ({
+  ...commandContextOf(request),
+  tenantId: platformScopeOf(request) ?? ALL_TENANTS,
+});
+
 /** Tenants the caller may work for, narrowed to one by On-Behalf-Of or ?tenant=. */
 export function tenantsOf(request: FastifyRequest): readonly string[] | '*' {
   const { tenants } = signedIn(request);
@@ -66,6 +84,9 @@ export function namedTenant(request: FastifyRequest): string | undefined {
   if (named === undefined || isPlatform(principal) || principal.tenants.includes(named)) return named;
   throw new HttpProblem('forbidden', 'the credential is not bound to the tenant that was named');
 }
+
+/** In the events of what concerns no single tenant. */
+const ALL_TENANTS = '*';
 
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 

@@ -1,26 +1,32 @@
 import { Command, Option } from 'commander';
-import type { Role } from '../../adapters/http/principal.ts';
-import { type ApiKeyRow, createApiKey, listApiKeys, revokeApiKey } from '../../adapters/postgres/api-keys.ts';
-import { CliError, usageError } from '../cli-error.ts';
-import { withDatabase } from '../database.ts';
+import type { Key, KeyWithToken } from '../../adapters/http/contract/keys.ts';
+import { ROLES, type Role } from '../../adapters/http/principal.ts';
+import { usageError } from '../cli-error.ts';
 import { withExample } from '../example.ts';
 import { plainText, sinceText } from '../format.ts';
+import { atKeyDesk } from '../key-desk.ts';
 import type { Output } from '../output.ts';
 import { outputOf } from '../session.ts';
-import { several, time } from '../values.ts';
+import { duration, several, time } from '../values.ts';
 
-const ROLES: readonly Role[] = ['producer', 'worker', 'viewer', 'operator', 'admin'];
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 export function keyCommands(): Command {
   const command = new Command('keys').description(
-    "API keys, straight in the service's database (DATABASE_URL)",
+    "API keys: straight in the service's database (DATABASE_URL), or with --api through the service",
   );
-  for (const part of [create(), list(), revoke()]) command.addCommand(part);
+  for (const part of [create(), list(), rotate(), revoke()]) {
+    command.addCommand(part.option('--api', 'through the service, with JOBS_API_KEY of an admin'));
+  }
   return withExample(command, 'keys create --tenant acme --role worker');
 }
 
-interface CreateOptions {
+interface Common {
+  readonly api?: boolean;
+  readonly reason?: string;
+}
+
+interface CreateOptions extends Common {
   readonly tenant: string[];
   readonly role: Role;
   readonly name?: string;
@@ -34,77 +40,100 @@ function create(): Command {
     .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
     .option('--name <text>', 'what it is for; shown as the actor of events')
     .option('--expires <time>', 'refused from then on: a time, or 90d from now', time)
-    .action(async ({ tenant, role, name, expires }: CreateOptions, self: Command) => {
+    .option('--reason <text>', 'why; kept for audits')
+    .action(async (options: CreateOptions, self: Command) => {
+      const { tenant, role, name, expires, reason } = options;
       const out = outputOf(self);
       for (const id of tenant) {
         if (id !== '*' && !TENANT.test(id))
           throw usageError(`${JSON.stringify(id)} is no tenant: letters, digits, _ and -`);
       }
-      const tenants = tenant.includes('*') ? '*' : tenant;
-      const expiresAt = expires === undefined ? undefined : Date.parse(expires);
-      if (expiresAt !== undefined && expiresAt <= Date.now()) throw usageError('--expires lies in the past');
+      refusePast(expires);
+      const tenants = tenant.includes('*') ? ('*' as const) : tenant;
       const named = name ?? `${role} of ${tenants === '*' ? 'all tenants' : tenants.join(', ')}`;
-      const { keyId, token } = await withDatabase(process.env, (pool) =>
-        createApiKey(pool, { name: named, tenants, role, expiresAt }),
-      );
-      await out.result({ keyId, token, name: named, tenants, role, expiresAt: expires ?? null }, () => token);
-      if (!out.json) out.note(`\nkey ${keyId}: ${named}. It is not shown again; use it as JOBS_API_KEY.`);
+      const wanted = { name: named, tenants, role, expiresAt: expires, reason };
+      const made = await atKeyDesk(self, options, (desk) => desk.create(wanted));
+      await showToken(out, made);
     });
   return withExample(command, 'keys create --tenant acme --role producer --name shop --expires 90d');
 }
 
 function list(): Command {
   const command = new Command('list')
-    .description('Keys, newest first')
-    .option('--tenant <id>', 'only those of a tenant')
-    .action(async ({ tenant }: { tenant?: string }, self: Command) => {
+    .description('Keys: those that work first, then the newest')
+    .option('--tenant <id>', 'only those for this tenant alone')
+    .action(async (options: { tenant?: string } & Common, self: Command) => {
       const out = outputOf(self);
-      const keys = await withDatabase(process.env, (pool) => listApiKeys(pool, tenant));
-      await out.result(keys.map(keyDocument), () => (keys.length > 0 ? keyTable(out, keys) : 'no keys yet'));
+      const keys = await atKeyDesk(self, options, (desk) => desk.list(options.tenant));
+      await out.result(keys, () => (keys.length > 0 ? keyTable(out, keys) : 'no keys yet'));
     });
   return withExample(command, 'keys list');
 }
 
-const timeOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
-
-const keyDocument = (key: ApiKeyRow) => ({
-  ...key,
-  createdAt: timeOf(key.createdAt),
-  expiresAt: timeOf(key.expiresAt),
-  revokedAt: timeOf(key.revokedAt),
-  lastUsedAt: timeOf(key.lastUsedAt),
-});
-
-function keyTable(out: Output, keys: readonly ApiKeyRow[]): string {
-  const cells = keys.map((key) => [
-    key.keyId,
-    plainText(key.name),
-    key.tenants === '*' ? '*' : key.tenants.join(', '),
-    key.role,
-    stateOf(out, key),
-    key.lastUsedAt === null ? 'never' : sinceText(new Date(key.lastUsedAt).toISOString()),
-  ]);
-  return out.table(['KEY', 'NAME', 'TENANTS', 'ROLE', 'STATE', 'USED'], cells);
+interface RotateOptions extends Common {
+  readonly grace?: number;
+  readonly expires?: string;
 }
 
-function stateOf(out: Output, { revokedAt, expiresAt }: ApiKeyRow): string {
-  if (revokedAt !== null) return out.paint('gray', 'revoked');
-  if (expiresAt === null) return out.paint('green', 'works');
-  if (expiresAt <= Date.now()) return out.paint('gray', 'expired');
-  return out.paint('green', `until ${new Date(expiresAt).toISOString().slice(0, 10)}`);
+function rotate(): Command {
+  const command = new Command('rotate')
+    .description('Give a key a new secret, shown once')
+    .argument('<key>', 'its id: the part after ezk_; list shows it')
+    .option('--grace <duration>', 'how long the secret before goes on working, at most 24h', duration)
+    .option('--expires <time>', 'a new end: a time, or 90d from now', time)
+    .option('--reason <text>', 'why; kept for audits')
+    .action(async (given: string, options: RotateOptions, self: Command) => {
+      const { grace = 0, expires, reason } = options;
+      if (grace > 86_400_000) throw usageError('--grace is at most 24h');
+      refusePast(expires);
+      const rotation = { graceMs: grace, expiresAt: expires, reason };
+      const made = await atKeyDesk(self, options, (desk) => desk.rotate(idOf(given), rotation));
+      await showToken(outputOf(self), made);
+    });
+  return withExample(command, 'keys rotate abcdefghijkl --grace 1h');
 }
 
 function revoke(): Command {
   const command = new Command('revoke')
     .description('Refuse a key from now on')
     .argument('<key>', 'its id: the part after ezk_; list shows it')
-    .action(async (given: string, _options: object, self: Command) => {
-      const out = outputOf(self);
-      // Whoever has the whole key at hand may give that.
-      const keyId = /^ezk_([a-z0-9]{12})_/.exec(given)?.[1] ?? given;
-      const revoked = await withDatabase(process.env, (pool) => revokeApiKey(pool, keyId));
-      if (!revoked) throw new CliError(`there is no key ${keyId} that works`, undefined, 'not_found');
-      await out.result({ keyId, revoked }, () => `${keyId} is refused from now on`);
+    .option('--reason <text>', 'why; kept for audits')
+    .action(async (given: string, options: Common, self: Command) => {
+      const keyId = idOf(given);
+      await atKeyDesk(self, options, (desk) => desk.revoke(keyId, options.reason));
+      await outputOf(self).result({ keyId, revoked: true }, () => `${keyId} is refused from now on`);
     });
   return withExample(command, 'keys revoke abcdefghijkl');
+}
+
+/** Whoever has the whole key at hand may give that. */
+const idOf = (given: string): string => /^ezk_([a-z0-9]{12})_/.exec(given)?.[1] ?? given;
+
+function refusePast(expires: string | undefined): void {
+  if (expires !== undefined && Date.parse(expires) <= Date.now())
+    throw usageError('--expires lies in the past');
+}
+
+async function showToken(out: Output, { id, token, ...key }: KeyWithToken): Promise<void> {
+  await out.result({ keyId: id, token, ...key }, () => token);
+  if (!out.json) out.note(`\nkey ${id}: ${key.name}. It is not shown again; use it as JOBS_API_KEY.`);
+}
+
+function keyTable(out: Output, keys: readonly Key[]): string {
+  const cells = keys.map((key) => [
+    key.id,
+    plainText(key.name),
+    key.tenants === '*' ? '*' : key.tenants.join(', '),
+    key.role,
+    stateOf(out, key),
+    key.lastUsedAt === null ? 'never' : sinceText(key.lastUsedAt),
+  ]);
+  return out.table(['KEY', 'NAME', 'TENANTS', 'ROLE', 'STATE', 'USED'], cells);
+}
+
+function stateOf(out: Output, { revokedAt, expiresAt }: Key): string {
+  if (revokedAt !== null) return out.paint('gray', 'revoked');
+  if (expiresAt === null) return out.paint('green', 'works');
+  if (Date.parse(expiresAt) <= Date.now()) return out.paint('gray', 'expired');
+  return out.paint('green', `until ${expiresAt.slice(0, 10)}`);
 }

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { InboxDeadLetter as Letter } from '../../../commands/inbound/inbox-dead-letters.ts';
 import { fromDeadLetter } from '../../kafka/inbox-message.ts';
 import { contentAt } from '../body-content.ts';
-import { platformScopeOf, workerContextOf } from '../caller.ts';
+import { platformScopeOf, scopedContextOf, workerContextOf } from '../caller.ts';
 import {
   consumerGroupList,
   editInboxDeadLetterRequest,
@@ -17,6 +17,7 @@ import {
 } from '../contract/inbound.ts';
 import { receivedOf } from '../inbound-outcome.ts';
 import { HttpProblem } from '../problems.ts';
+import { REDACTED } from '../redaction.ts';
 import { formatOptionalTime, formatTime } from '../rfc3339.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
@@ -25,15 +26,18 @@ import { pageView } from './page.ts';
 const TAGS = ['inbox'];
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export function inboxRoutes(app: App, { inbound, limits }: ServerParts): void {
+export function inboxRoutes(app: App, { inbound, access, limits }: ServerParts): void {
   const find = async (request: FastifyRequest, id: string): Promise<Letter> => {
     const found = await inbound.deadLetters.get(id, platformScopeOf(request));
     if (!found) throw NOT_FOUND();
     return found;
   };
   const edit = async (request: FastifyRequest, id: string, payload: unknown): Promise<Letter> => {
+    if (request.redaction) throw new HttpProblem('payload-redacted');
     const value = Buffer.from(contentAt(request, '/payload', payload, limits.contentBytes) ?? '');
     const by = workerContextOf(request).actor.id;
+    await find(request, id);
+    await access.noteAction(scopedContextOf(request), { action: 'inbox.edit', subject: id });
     const edited = await inbound.deadLetters.edit(id, platformScopeOf(request), { value, by });
     if (!edited) throw NOT_FOUND();
     return edited;
@@ -68,11 +72,12 @@ export function inboxRoutes(app: App, { inbound, limits }: ServerParts): void {
     async (request, reply) => {
       const { limit, cursor: before, ...filter } = request.query;
       if (before !== undefined && !ID.test(before)) throw new HttpProblem('invalid-cursor');
-      const page = { limit: limit + 1, before };
-      const found = await inbound.deadLetters.list(platformScopeOf(request), filter, page);
+      const wanted = { limit: limit + 1, before };
+      const found = await inbound.deadLetters.list(platformScopeOf(request), filter, wanted);
       const rows = found.slice(0, limit);
       const nextCursor = found.length > limit ? (rows.at(-1)?.id ?? null) : null;
-      return pageView({ rows, nextCursor, prevCursor: null }, view, request, reply);
+      const page = { rows, nextCursor, prevCursor: null };
+      return pageView(page, (row) => view(row, request), request, reply);
     },
   );
 
@@ -88,7 +93,7 @@ export function inboxRoutes(app: App, { inbound, limits }: ServerParts): void {
         response: answers({ 200: inboxDeadLetterSchema }, 'not-found'),
       },
     },
-    async (request) => view(await find(request, request.params.id)),
+    async (request) => view(await find(request, request.params.id), request),
   );
 
   app.patch(
@@ -101,10 +106,16 @@ export function inboxRoutes(app: App, { inbound, limits }: ServerParts): void {
         tags: TAGS,
         params: inboxDeadLetterParams,
         body: editInboxDeadLetterRequest,
-        response: answers({ 200: inboxDeadLetterSchema }, 'malformed-json', 'payload-too-large', 'not-found'),
+        response: answers(
+          { 200: inboxDeadLetterSchema },
+          'malformed-json',
+          'payload-redacted',
+          'payload-too-large',
+          'not-found',
+        ),
       },
     },
-    async (request) => view(await edit(request, request.params.id, request.body.payload)),
+    async (request) => view(await edit(request, request.params.id, request.body.payload), request),
   );
 
   app.post(
@@ -121,6 +132,7 @@ export function inboxRoutes(app: App, { inbound, limits }: ServerParts): void {
         response: answers(
           { 200: eventsReceived },
           'malformed-json',
+          'payload-redacted',
           'payload-too-large',
           'not-found',
           'job-not-found',
@@ -134,6 +146,7 @@ export function inboxRoutes(app: App, { inbound, limits }: ServerParts): void {
       const { payload } = request.body;
       const { id } = request.params;
       const letter = payload === undefined ? await find(request, id) : await edit(request, id, payload);
+      await access.noteAction(scopedContextOf(request), { action: 'inbox.replay', subject: id });
       const { actor, correlationId } = workerContextOf(request);
       const tenantId = platformScopeOf(request) ?? undefined;
       const caller = { actor, correlationId, tenantId, atomic: true };
@@ -146,7 +159,10 @@ export function inboxRoutes(app: App, { inbound, limits }: ServerParts): void {
 
 const NOT_FOUND = () => new HttpProblem('not-found', 'no such message waits');
 
-function view({ value, sentAt, failedAt, editedAt, replayedAt, ...rest }: Letter): InboxDeadLetter {
+/** Nobody knows where in another service's message the words are that a rule would hide: all of it is hidden. */
+function view(letter: Letter, { redaction }: FastifyRequest): InboxDeadLetter {
+  const { value: sent, sentAt, failedAt, editedAt, replayedAt, ...rest } = letter;
+  const value = redaction ? Buffer.from(REDACTED) : sent;
   const encoding = isUtf8(value) ? 'utf8' : 'base64';
   return {
     ...rest,

@@ -1,6 +1,6 @@
 import type { Plan } from '../../../commands/plans/plan-store.ts';
 import { toTerms } from '../../../commands/plans/plan-terms.ts';
-import { signedIn } from '../caller.ts';
+import { platformContextOf, signedIn } from '../caller.ts';
 import {
   type Plan as PlanView,
   planList,
@@ -88,8 +88,15 @@ export function planRoutes(app: App, parts: ServerParts): void {
     },
     async (request, reply) => {
       const { reason, ...terms } = request.body;
+      const { name } = request.params;
+      await parts.access.noteAction(platformContextOf(request), {
+        action: 'plan.put',
+        subject: name,
+        reason,
+        details: terms,
+      });
       const written = await tenancy().plans.put({
-        name: request.params.name,
+        name,
         terms: toTerms(terms),
         by: signedIn(request).name,
         reason,
@@ -125,6 +132,7 @@ export function planRoutes(app: App, parts: ServerParts): void {
       const { plans, defaultPlan } = tenancy();
       const { rows } = await queries.listTenants({ plan: name }, { limit: 1 });
       if (name === defaultPlan || rows.length > 0) throw new HttpProblem('plan-in-use');
+      await parts.access.noteAction(platformContextOf(request), { action: 'plan.delete', subject: name });
       const removed = await plans.remove(name, expectedRevision(request));
       if (removed === 'missing') throw new HttpProblem('plan-not-found');
       if (removed === 'taken') throw new HttpProblem('plan-taken');

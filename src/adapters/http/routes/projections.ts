@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { differenceCount } from '../../../projections/compare-tables.ts';
-import { signedIn } from '../caller.ts';
+import { platformContextOf, signedIn } from '../caller.ts';
 import {
   type Projection,
   projectionList,
@@ -18,7 +18,7 @@ import { answers } from './describe.ts';
 
 const TAGS = ['projections'];
 
-export function projectionRoutes(app: App, { projections }: ServerParts): void {
+export function projectionRoutes(app: App, { projections, access }: ServerParts): void {
   const find = async (name: string, request: FastifyRequest): Promise<Projection> => {
     const found = (await projections.list()).find((one) => one.name === name);
     if (!found) throw new HttpProblem('not-found', 'no such projection');
@@ -75,6 +75,11 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
       const { toPosition, toTime, dryRun, tenantId } = request.body;
       const { name } = request.params;
       await find(name, request);
+      await access.noteAction(platformContextOf(request), {
+        action: 'projection.rebuild',
+        subject: name,
+        details: request.body,
+      });
       projections.rebuild(name, {
         tenant: tenantId,
         dryRun,
@@ -105,6 +110,11 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
     async (request, reply) => {
       const { name } = request.params;
       await find(name, request);
+      await access.noteAction(platformContextOf(request), {
+        action: 'projection.verify',
+        subject: name,
+        details: request.body,
+      });
       projections.rebuild(name, { tenant: request.body.tenantId, dryRun: true });
       return reply
         .status(202)
@@ -129,6 +139,10 @@ export function projectionRoutes(app: App, { projections }: ServerParts): void {
     async (request) => {
       const { name } = request.params;
       await find(name, request);
+      await access.noteAction(platformContextOf(request), {
+        action: 'projection.rollback',
+        subject: name,
+      });
       return { name, position: String(await projections.rollback(name)) };
     },
   );

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Republication as Found, RepublicationOrder } from '../../kafka/republication.ts';
 import { doneOf } from '../../kafka/republisher.ts';
-import { workerContextOf } from '../caller.ts';
+import { platformContextOf, workerContextOf } from '../caller.ts';
 import {
   type Republication,
   republicationList,
@@ -18,7 +18,7 @@ const TAGS = ['events'];
 const PATH = '/v1/forwarder/republications';
 
 export function republicationRoutes(app: App, parts: ServerParts): void {
-  const { clock, republisher, republicationStore } = parts;
+  const { access, clock, republisher, republicationStore } = parts;
   const view = (found: Found) => republicationView(found, clock.now());
   const find = async (id: string): Promise<Republication> => {
     const found = await republicationStore.get(id);
@@ -44,6 +44,11 @@ export function republicationRoutes(app: App, parts: ServerParts): void {
     async (request, reply) => {
       const order = await toOrder(request.body, parts);
       const { actor } = workerContextOf(request);
+      await access.noteAction(platformContextOf(request), {
+        action: 'events.republish',
+        subject: 'forwarder',
+        details: request.body,
+      });
       const accepted = await republisher.start(actor.id, order);
       return reply.status(202).header('location', `${PATH}/${accepted.id}`).send(view(accepted));
     },
@@ -91,7 +96,9 @@ export function republicationRoutes(app: App, parts: ServerParts): void {
       },
     },
     async (request) => {
-      await republicationStore.abort(request.params.id);
+      const { id } = request.params;
+      await access.noteAction(platformContextOf(request), { action: 'events.republish.abort', subject: id });
+      await republicationStore.abort(id);
       return find(request.params.id);
     },
   );

@@ -1,6 +1,6 @@
 import type { StoredSubscription } from '../../../commands/inbound/subscription-store.ts';
 import { isTenantAction } from '../../../commands/inbound/tenant-action.ts';
-import { platformScopeOf, signedIn, workerContextOf } from '../caller.ts';
+import { platformScopeOf, scopedContextOf, signedIn, workerContextOf } from '../caller.ts';
 import {
   putSubscriptionRequest,
   type Subscription,
@@ -16,7 +16,7 @@ import { answers } from './describe.ts';
 
 const TAGS = ['subscriptions'];
 
-export function subscriptionRoutes(app: App, { inbound }: ServerParts): void {
+export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): void {
   // Describing the API calls nothing, and has no parts.
   const store = () => inbound.subscriptions;
 
@@ -79,6 +79,8 @@ export function subscriptionRoutes(app: App, { inbound }: ServerParts): void {
           'only an administrator of the platform lets events change tenants',
         );
       const by = workerContextOf(request).actor.id;
+      const noted = { action: 'subscription.put', subject: name, details: { ...request.body } };
+      await access.noteAction(scopedContextOf(request), noted);
       const written = await store().put({ name, tenantId, rule: request.body, by });
       if (written === 'taken') throw new HttpProblem('subscription-taken');
       return view(written);
@@ -98,7 +100,9 @@ export function subscriptionRoutes(app: App, { inbound }: ServerParts): void {
       },
     },
     async (request, reply) => {
-      const removed = await store().remove(request.params.name, platformScopeOf(request));
+      const { name } = request.params;
+      await access.noteAction(scopedContextOf(request), { action: 'subscription.delete', subject: name });
+      const removed = await store().remove(name, platformScopeOf(request));
       if (removed === 'missing') throw new HttpProblem('not-found', 'no such subscription');
       if (removed === 'taken') throw new HttpProblem('subscription-taken');
       return reply.status(204).send();

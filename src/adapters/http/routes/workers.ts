@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { tenantOf, tenantsOf } from '../caller.ts';
+import { scopedContextOf, tenantOf, tenantsOf } from '../caller.ts';
 import { quietWorkerRequest, workerList, workerParams } from '../contract/workers.ts';
 import { HttpProblem } from '../problems.ts';
 import { formatTime } from '../rfc3339.ts';
@@ -9,12 +9,14 @@ import { answers } from './describe.ts';
 const TAGS = ['workers'];
 const SHOWN_FOR_MS = 3_600_000;
 
-export function workerRoutes(app: App, { workers, clock }: ServerParts): void {
+export function workerRoutes(app: App, { workers, access, clock }: ServerParts): void {
   const direct = async (
     request: FastifyRequest,
     workerId: string,
     directive: 'run' | 'quiet' | 'terminate',
   ) => {
+    const noted = { action: `worker.${directive}`, subject: workerId };
+    await access.noteAction(scopedContextOf(request), noted);
     const known = await workers.directWorker(scopeOf(request), workerId, directive);
     if (!known) throw new HttpProblem('not-found', 'no such worker was heard of');
   };

@@ -1,4 +1,5 @@
 import type { Queries } from '../../../projections/queries.ts';
+import { listAudit } from './audit.ts';
 import { getDeadLetter, groupDeadLetters, listDeadLetters } from './dead-letters.ts';
 import { listAttempts } from './list-attempts.ts';
 import { listJobs } from './list-jobs.ts';
@@ -22,6 +23,7 @@ export function createQueries(context: QueryContext): Queries {
     listTenants: (filter, page) => listTenants(context, filter, page),
     quotaHistory: (tenantId, range) => quotaHistory(context, tenantId, range),
     balanceAt: (tenantId, at) => balanceAt(context, tenantId, at),
+    listAudit: (filter, page) => listAudit(context, filter, page),
     timeseries: (tenantId, range) => timeseries(context, tenantId, range),
   };
 }

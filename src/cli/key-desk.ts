@@ -1,0 +1,107 @@
+import { userInfo } from 'node:os';
+import type { Command } from 'commander';
+import { createAccess } from '../access.ts';
+import type {
+  CreateKeyRequest,
+  Key,
+  KeyWithToken,
+  RotateKeyRequest,
+} from '../adapters/http/contract/keys.ts';
+import { keyView } from '../adapters/http/key-view.ts';
+import { systemClock, systemIds } from '../adapters/system.ts';
+import type { ManageKeys } from '../commands/manage-keys.ts';
+import { noLogger, noMetrics } from '../commands/telemetry.ts';
+import { openLog } from '../open-log.ts';
+import { CliError, usageError } from './cli-error.ts';
+import { withDatabase } from './database.ts';
+import { sessionOf } from './session.ts';
+
+type NewKey = CreateKeyRequest & { readonly tenants: Exclude<CreateKeyRequest['tenants'], undefined> };
+
+/** Where keys are made. */
+export interface KeyDesk {
+  list(tenant?: string): Promise<readonly Key[]>;
+  create(key: NewKey): Promise<KeyWithToken>;
+  rotate(id: string, rotation: RotateKeyRequest): Promise<KeyWithToken>;
+  revoke(id: string, reason?: string): Promise<void>;
+}
+
+/** Through the service with --api; else straight in its database, which is how the first key comes about. */
+export function atKeyDesk<Result>(
+  command: Command,
+  { api = false }: { readonly api?: boolean },
+  task: (desk: KeyDesk) => Promise<Result>,
+): Promise<Result> {
+  return api ? task(serviceDesk(command)) : atDatabase(task);
+}
+
+function serviceDesk(command: Command): KeyDesk {
+  const { keys } = sessionOf(command).client;
+  return {
+    ...keys,
+    async list(tenant) {
+      const all = await keys.list();
+      return tenant === undefined ? all : all.filter((key) => isFor(key, tenant));
+    },
+  };
+}
+
+const isFor = ({ tenants }: Key, tenant: string): boolean =>
+  tenants !== '*' && tenants.every((one) => one === tenant);
+
+function atDatabase<Result>(task: (desk: KeyDesk) => Promise<Result>): Promise<Result> {
+  const clock = systemClock;
+  const ids = systemIds(clock);
+  return withDatabase(process.env, async (pool) => {
+    const log = await openLog(eventStoreDb(), { pool, logger: noLogger, metrics: noMetrics });
+    try {
+      const { keys } = createAccess({ pool, log, clock, ids });
+      const correlationId = ids.next();
+      return await task(databaseDesk(keys, { actor: { id: userName(), auth: 'cli' }, correlationId }));
+    } finally {
+      await log.close();
+    }
+  });
+}
+
+type Caller = Parameters<ManageKeys['create']>[0];
+
+function databaseDesk(keys: ManageKeys, caller: Caller): KeyDesk {
+  return {
+    list: async (tenant) => (await keys.list(tenant === undefined ? '*' : [tenant])).map(keyView),
+    async create({ expiresAt, ...key }) {
+      const made = await keys.create(caller, { ...key, expiresAt: at(expiresAt) });
+      return { ...keyView(made.key), token: made.token };
+    },
+    async rotate(id, { graceMs = 0, expiresAt, reason }) {
+      const rotation = { graceMs, expiresAt: at(expiresAt), reason, allows: () => true };
+      const done = await keys.rotate(caller, id, '*', rotation);
+      if (done.kind === 'refused') throw noSuchKey(id);
+      return { ...keyView(done.key), token: done.token };
+    },
+    async revoke(id, reason) {
+      const done = await keys.revoke(caller, id, '*', reason);
+      if (done.kind === 'refused') throw noSuchKey(id);
+    },
+  };
+}
+
+const at = (time: string | undefined): number | undefined =>
+  time === undefined ? undefined : Date.parse(time);
+
+const noSuchKey = (id: string) => new CliError(`there is no key ${id} that works`, undefined, 'not_found');
+
+/** Where the service has its log, the events of keys belong, too. */
+function eventStoreDb() {
+  const { EVENTSTOREDB_URL: connectionString, EVENTSTOREDB_STREAM_PREFIX } = process.env;
+  if (!connectionString) return undefined;
+  return { connectionString, streamPrefix: EVENTSTOREDB_STREAM_PREFIX || 'eventzr.' };
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    throw usageError('the system does not know your name; run this as a user that it knows');
+  }
+}
