@@ -30,7 +30,7 @@ interface Waiter {
 }
 
 /** How long a lease lasts whose JobStarted is not in the log yet. */
-const RESERVATION_MS = 15_000;
+export const RESERVATION_MS = 15_000;
 /** How long to wait for jobs that other processes made ready. */
 const POLL_MS = 20;
 /** After a wake-up the rows may still be a commit away. */

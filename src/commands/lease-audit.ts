@@ -13,8 +13,8 @@ export interface ShownAttempt extends JobAddress {
 export interface LeaseAudit {
   /** Attempts that run, by the read model, without a lease. */
   withoutLease(limit: number): Promise<readonly ShownAttempt[]>;
-  /** Leases of jobs that do not run by the read model. */
-  withoutAttempt(limit: number): Promise<readonly StoredLease[]>;
+  /** Leases of jobs that do not run by the read model; only those that last longer. */
+  withoutAttempt(expiringAfter: number, limit: number): Promise<readonly StoredLease[]>;
   /** Counts the leases of limited tenants and queues anew whose count was wrong; answers how many that were. */
   recount(now: number, limit: number): Promise<number>;
 }

@@ -1,3 +1,4 @@
+import { RESERVATION_MS } from './claim-dispatcher.ts';
 import type { DispatchDeps } from './dispatch-deps.ts';
 import type { LeaseAudit } from './lease-audit.ts';
 import { loadJobs } from './load-jobs.ts';
@@ -10,7 +11,7 @@ export interface ReconcileLeasesDeps extends DispatchDeps {
   readonly audit: LeaseAudit;
   /** Told when jobs became ready again. */
   readonly wake: () => void;
-  /** How often to look. Default 15 s: longer than a claim may take, and than read models are behind. */
+  /** How often to look. Default 15 s: longer than read models are behind. */
   readonly everyMs?: number;
 }
 
@@ -84,10 +85,13 @@ async function leaseAttempts(
   return suspicions;
 }
 
-/** Ends leases that no attempt holds; answers the suspicions of now. */
+/**
+ * Ends leases that no attempt holds; answers the suspicions of now. One that runs out soon may belong to a claim that is
+ * not in the log yet; the sweeper looks after it.
+ */
 async function endLeases(deps: ReconcileLeasesDeps, before: Suspicions, now: number): Promise<Suspicions> {
   const { audit, readyQueue, wake, logger = noLogger, metrics = noMetrics } = deps;
-  const stored = await audit.withoutAttempt(BATCH);
+  const stored = await audit.withoutAttempt(now + RESERVATION_MS, BATCH);
   const suspicions = new Map<string, number>();
   for (const lease of stored) suspicions.set(keyOf(lease), before.get(keyOf(lease)) ?? now);
   const confirmed = stored.filter((lease) => (before.get(keyOf(lease)) ?? now) < now);

@@ -6,6 +6,7 @@ import { inTransaction } from '../../src/projections/in-transaction.ts';
 import { jobsProjection } from '../../src/projections/jobs.ts';
 import type { Projection } from '../../src/projections/projection.ts';
 import { queueStatsProjection } from '../../src/projections/queue-stats.ts';
+import { quotaUsageProjection } from '../../src/projections/quota-usage.ts';
 import { READY_JOBS, readyJobs } from '../../src/projections/ready-jobs.ts';
 import { runProjections } from '../../src/projections/runner.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -17,6 +18,7 @@ import {
   type MovableClock,
   movableClock,
 } from '../support/dispatch.ts';
+import { holdTenant } from '../support/holding.ts';
 import { running } from '../support/running.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -146,4 +148,38 @@ it('a crash of Postgres before dispatch has heard of a pause and a limit: both h
   expect(claims.map(({ snapshot }) => snapshot.job.queue)).toEqual(['narrow']);
   await one.queueEvent('acme', 'default', { type: 'QueueResumed', data: {} });
   expect((await claimOne()).snapshot.job.queue).toBe('default');
+});
+
+it('a crash of Postgres: what ran before counts against limits, also those that dispatch had not heard of', async () => {
+  await one.enqueue('acme', [{}, {}, { queue: 'narrow' }]);
+  {
+    await using _projections = project(jobsProjection, queueStatsProjection, readyJobs({ clock }));
+    for (let i = 0; i < 3; i += 1) await claimOne();
+    await caughtUp('jobs');
+    await caughtUp('queue-stats');
+  }
+  await holdTenant(one, 'acme', { runningJobs: 3 });
+  await one.queueEvent('acme', 'narrow', { type: 'QueueLimitChanged', data: { concurrencyLimit: 1 } });
+  {
+    await using _ahead = project(jobsProjection, queueStatsProjection, quotaUsageProjection);
+    for (const name of ['jobs', 'queue-stats', 'quota-usage']) await caughtUp(name);
+  }
+  await emptyUnloggedTables(database.pool);
+  await database.pool.query('truncate projection_checkpoints_unlogged');
+  positions.clear();
+
+  const all = [jobsProjection, queueStatsProjection, quotaUsageProjection, readyJobs({ clock })];
+  await using _projections = project(...all);
+  await caughtUp(READY_JOBS);
+  await one.enqueue('acme', [{}, { queue: 'narrow' }]);
+  await waitUntil('the new jobs are in line', async () => (await count('ready_jobs')) === 2);
+  expect(await one.claim({ max: 5 })).toEqual([]);
+  await holdTenant(one, 'acme', { runningJobs: 5 });
+  expect((await claimOne()).snapshot.job.queue).toBe('default');
+  await using _timers = running(one.timers);
+  await waitUntil('running jobs were read', async () => (await count('timers')) === 0);
+  expect(await count('leases')).toBe(4);
+  expect(await one.claim({ max: 5 })).toEqual([]);
+  const { rows } = await database.pool.query('select * from wrong_slot_counts(10)');
+  expect(rows).toEqual([]);
 });

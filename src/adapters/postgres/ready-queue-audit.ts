@@ -12,8 +12,8 @@ export function postgresLeaseAudit(pool: pg.Pool): LeaseAudit {
       }));
     },
 
-    async withoutAttempt(limit) {
-      const { rows } = await pool.query<LeaseRow>(WITHOUT_ATTEMPT, [limit]);
+    async withoutAttempt(expiringAfter, limit) {
+      const { rows } = await pool.query<LeaseRow>(WITHOUT_ATTEMPT, [expiringAfter, limit]);
       return rows.map((row) => ({
         tenantId: row.tenant_id,
         jobId: row.job_id,
@@ -90,13 +90,14 @@ limit $1`;
 const WITHOUT_ATTEMPT = `
 select l.tenant_id, l.job_id, l.lease_id, l.expires_at, l.settled
 from leases as l
-where not exists (
-  select from jobs as j
-  where j.tenant_id = l.tenant_id
-    and j.job_id = case when l.job_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then l.job_id::uuid end
-    and j.status = 'running'
-)
-limit $1`;
+where l.expires_at > $1
+  and not exists (
+    select from jobs as j
+    where j.tenant_id = l.tenant_id
+      and j.job_id = case when l.job_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then l.job_id::uuid end
+      and j.status = 'running'
+  )
+limit $2`;
 
 const WRONG = `
 select tenant_id, queue
