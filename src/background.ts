@@ -1,9 +1,12 @@
 import { createIdempotencySweeper } from './adapters/postgres/idempotency-sweeper.ts';
+import { OUTBOX } from './adapters/postgres/outbox-writer.ts';
 import { createQuotaAccounts } from './adapters/postgres/quota-accounts.ts';
+import { postgresLeaseAudit } from './adapters/postgres/ready-queue-audit.ts';
 import { expireLeases } from './commands/expire-leases.ts';
 import { fenceReservations } from './commands/fence-reservations.ts';
 import { fireTimers } from './commands/fire-timers.ts';
 import { createQuotaHandler } from './commands/quota-handler.ts';
+import { reconcileLeases } from './commands/reconcile-leases.ts';
 import { resetQuotas } from './commands/reset-quotas.ts';
 import { settleQuotas } from './commands/settle-quotas.ts';
 import type { Parts } from './parts.ts';
@@ -23,7 +26,7 @@ export function backgroundTasks(parts: Parts, roles: ReadonlySet<BackgroundRole>
   return [
     ...(roles.has('projections') ? projectionTasks(parts) : []),
     ...(roles.has('timers') ? timerTasks(parts) : []),
-    ...(roles.has('forwarder') ? forwarderTasks(parts) : []),
+    ...(roles.has('forwarder') ? [...forwarderTasks(parts), ...outboxTasks(parts)] : []),
     ...(roles.has('inbox') ? inboxTasks(parts) : []),
   ];
 }
@@ -77,6 +80,7 @@ function timerTasks({
   return [
     led('timers', fireTimers(deps)),
     led('leases', expireLeases(deps)),
+    led('lease_audit', reconcileLeases({ ...deps, audit: postgresLeaseAudit(pool) })),
     led('quota_settler', settleQuotas(quotas)),
     led('reservation_fence', fenceReservations(quotas)),
     led('quota_reset', resetQuotas(quotas)),
@@ -107,6 +111,23 @@ function forwarderTasks({
     },
     { name: 'forwarder_status', task: (signal) => forwarderStatus.report(signal) },
     { name: 'republications', task: (signal) => republisher.run(signal) },
+  ];
+}
+
+function outboxTasks({ outbox, outboxStatus, projectionEnvironment }: Parts): BackgroundTask[] {
+  if (!outbox) return [];
+  return [
+    {
+      name: OUTBOX,
+      task: (signal) =>
+        projectionEnvironment.lead({
+          name: OUTBOX,
+          signal,
+          task: (leading, fence) => outbox.write(leading, fence),
+        }),
+    },
+    { name: 'outbox_sweeper', task: (signal) => outbox.sweep(signal) },
+    { name: 'outbox_status', task: (signal) => outboxStatus.report(signal) },
   ];
 }
 

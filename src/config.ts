@@ -11,6 +11,7 @@ import {
 import type { InboundSettings } from './inbound.ts';
 import { INBOX_SETTINGS, inboundSettings } from './inbox-settings.ts';
 import { KAFKA_SETTINGS, kafkaOptions, kafkaProblems } from './kafka-settings.ts';
+import { OUTBOX_SETTINGS, type OutboxSettings, outboxSettings } from './outbox-settings.ts';
 import { PLAN_SETTINGS, type PlanSettings, planSettings } from './plan-settings.ts';
 import { type Setting, setting, wholeNumber } from './setting.ts';
 
@@ -37,6 +38,8 @@ export interface Config {
   readonly eventStoreDb: EventStoreDbSettings | undefined;
   /** Absent: public events stay here. */
   readonly kafka: KafkaOptions | undefined;
+  /** Absent: public events are not written as rows. */
+  readonly outbox: OutboxSettings | undefined;
   readonly inbound: InboundSettings;
   readonly plans: PlanSettings;
 }
@@ -106,6 +109,7 @@ const SETTINGS = {
   ),
   ...EVENTSTOREDB_SETTINGS,
   ...KAFKA_SETTINGS,
+  ...OUTBOX_SETTINGS,
   ...INBOX_SETTINGS,
   ...PLAN_SETTINGS,
 } as const;
@@ -180,6 +184,7 @@ export function readConfig(
       demo: flags.demo === true,
       eventStoreDb: eventStoreDbSettings(data),
       kafka: kafkaOptions(data),
+      outbox: outboxSettings(data),
       inbound: inboundSettings(data),
       plans: planSettings(data),
     }),

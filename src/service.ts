@@ -46,6 +46,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     eventStoreDb: config.eventStoreDb,
     publicUrl: config.publicUrl,
     kafka: config.kafka,
+    outbox: config.outbox,
     inbound: config.inbound,
     plans: config.plans,
     roles: new Set([...config.roles].filter((role) => role !== 'api')),

@@ -99,6 +99,14 @@ describe('the configuration', () => {
   });
 });
 
+describe('rows for change data capture', () => {
+  it('are written only where they are wanted, and stay for an hour unless something else is said', () => {
+    expect(config([], {}).outbox).toBeUndefined();
+    expect(config([], { OUTBOX_TABLE: 'true' }).outbox).toEqual({ keepMs: 3_600_000 });
+    expect(config([], { OUTBOX_TABLE: 'true', OUTBOX_KEEP_MS: '0' }).outbox).toEqual({ keepMs: 0 });
+  });
+});
+
 describe('the connection to Kafka', () => {
   it('is absent without brokers', () => {
     expect(config([], { KAFKA_TLS: 'true' }).kafka).toBeUndefined();

@@ -41,7 +41,7 @@ describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () =>
       error: null,
     });
     await using live = await readFeed(kafka.brokers, set.prefix);
-    await using sent = await readFeed(kafka.brokers, set.prefix, '.again');
+    await using sent = await readFeed(kafka.brokers, set.prefix, { suffix: '.again' });
     const first = new Map((await live.distinct(60 * EVENTS)).map((message) => [message.id, message]));
     const second = await sent.distinct(60 * EVENTS);
     expect(second).toHaveLength(60 * EVENTS);
@@ -63,7 +63,7 @@ describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () =>
     const counted = await again.over((await again.start({ ...order, dryRun: true })).id);
     expect(counted).toMatchObject({ status: 'done', found: 4 * EVENTS, position: order.to });
     await again.over((await again.start({ ...order, topicSuffix: '.some' })).id);
-    await using reader = await readFeed(kafka.brokers, set.prefix, '.some');
+    await using reader = await readFeed(kafka.brokers, set.prefix, { suffix: '.some' });
     const messages = await reader.distinct(4 * EVENTS);
     expect(messages).toHaveLength(4 * EVENTS);
     expect(numbersIn(messages, 'acme')).toEqual([3, 4, 5, 6]);
@@ -99,7 +99,7 @@ describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () =>
     await store.abort(id);
     aborted.resolve();
     expect(await again.over(id)).toMatchObject({ status: 'aborted', found: 0, position: 0n });
-    await using reader = await readFeed(kafka.brokers, set.prefix, '.stopped');
+    await using reader = await readFeed(kafka.brokers, set.prefix, { suffix: '.stopped' });
     expectOrder(await reader.distinct(10 * EVENTS), ['acme'], 10);
   });
 
@@ -115,7 +115,7 @@ describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () =>
     await set.pool.query(`update republications set leased_until = '-infinity'`);
     await using successor = republishing(set);
     expect(await successor.over(id)).toMatchObject({ status: 'done', found: 10 * EVENTS });
-    await using reader = await readFeed(kafka.brokers, set.prefix, '.twice');
+    await using reader = await readFeed(kafka.brokers, set.prefix, { suffix: '.twice' });
     await waitUntil('both sends are read', () => reader.messages.length === 2 * 10 * EVENTS);
     expectOrder(reader.messages, ['acme'], 10);
   });

@@ -12,6 +12,11 @@ export interface TestDatabase extends AsyncDisposable {
 export async function createDatabase(): Promise<TestDatabase> {
   const server = process.env.DATABASE_URL;
   if (!server) throw new Error('DATABASE_URL is not set; test/support/postgres-server.ts should have set it');
+  return createDatabaseAt(server);
+}
+
+/** The same on a server of the test's own. */
+export async function createDatabaseAt(server: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
   await execute(server, `create database ${name}`);
   const url = new URL(server);

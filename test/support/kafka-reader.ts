@@ -10,6 +10,8 @@ export interface ReadMessage {
   readonly key: string;
   readonly value: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970. */
+  readonly time: number;
   /** The id of its CloudEvent. */
   readonly id: string;
 }
@@ -28,7 +30,7 @@ export interface KafkaReader extends AsyncDisposable {
 export async function readFeed(
   brokers: readonly string[],
   prefix: string,
-  suffix = '',
+  { suffix = '', types = FEED_TOPICS }: { readonly suffix?: string; readonly types?: readonly string[] } = {},
 ): Promise<KafkaReader> {
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const consumer = kafka.consumer({
@@ -41,14 +43,14 @@ export async function readFeed(
   const ids = new Set<string>();
   await consumer.connect();
   await consumer.subscribe({
-    topics: FEED_TOPICS.map((topic) => `${prefix}${topic}${suffix}`),
+    topics: types.map((topic) => `${prefix}${topic}${suffix}`),
     fromBeginning: true,
   });
   await consumer.run({
     autoCommit: false,
     partitionsConsumedConcurrently: 4,
     async eachBatch({ batch }) {
-      for (const { key, value, headers = {} } of batch.messages) {
+      for (const { key, value, headers = {}, timestamp } of batch.messages) {
         const text = value?.toString() ?? '';
         const texts = textsOf(headers);
         const id = texts.ce_id ?? (JSON.parse(text) as { id: string }).id;
@@ -59,6 +61,7 @@ export async function readFeed(
           key: key?.toString() ?? '',
           value: text,
           headers: texts,
+          time: Number(timestamp),
           id,
         });
       }

@@ -1,9 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { promisify } from 'node:util';
+import { type JavaProcess, runJava } from './java-process.ts';
 import { kafkaClassPath, missingForKafka } from './kafka-jars.ts';
 import { type KafkaLogin, type Listener, type SecuredListener, securedListener } from './kafka-login.ts';
 import { freePort } from './running-service.ts';
@@ -59,7 +60,7 @@ export async function startKafka({ forSpeed = false, login }: KafkaServerOptions
     ...(secured?.formatting ?? []),
   ];
   await promisify(execFile)('java', format, { timeout: 60_000 });
-  let broker: Broker | undefined;
+  let broker: JavaProcess | undefined;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     await broker?.end(signal);
     broker = undefined;
@@ -68,7 +69,7 @@ export async function startKafka({ forSpeed = false, login }: KafkaServerOptions
     brokers: [`127.0.0.1:${port}`],
     secured,
     async start() {
-      const started = await runBroker([...jvm, '-cp', classPath, 'kafka.Kafka', settings]);
+      const started = await runJava([...jvm, '-cp', classPath, 'kafka.Kafka', settings]);
       broker = started;
       await waitUntil(
         'Kafka answers',
@@ -89,39 +90,6 @@ export async function startKafka({ forSpeed = false, login }: KafkaServerOptions
   await server.start();
   return server;
 }
-
-interface Broker {
-  output(): string;
-  ended(): boolean;
-  end(signal: NodeJS.Signals): Promise<void>;
-}
-
-/** Ends Java when its standard input does: a broker must not outlive a test run that was killed. */
-const GUARDED =
-  'exec 3<&0; java "$@" </dev/null & pid=$!; echo "$pid"; (read -r _ <&3; kill -9 "$pid") 2>/dev/null & wait "$pid"';
-
-async function runBroker(java: readonly string[]): Promise<Broker> {
-  const shell = spawn('sh', ['-c', GUARDED, 'sh', ...java], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const exited = once(shell, 'exit');
-  let text = '';
-  for (const stream of [shell.stdout, shell.stderr]) {
-    stream.setEncoding('utf8').on('data', (part: string) => {
-      text = `${text}${part}`.slice(-20_000);
-    });
-  }
-  const [pid = ''] = await waitUntil('Java is started', () => /^\d+/.exec(text) ?? undefined);
-  return {
-    output: () => text,
-    ended: () => hasEnded(shell),
-    async end(signal) {
-      if (!hasEnded(shell)) process.kill(Number(pid), signal);
-      await exited;
-      shell.stdin.end();
-    },
-  };
-}
-
-const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
 async function answers(port: number): Promise<boolean> {
   const socket = createConnection({ host: '127.0.0.1', port });

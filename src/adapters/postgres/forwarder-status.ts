@@ -4,6 +4,7 @@ import { type Clock, type EventLog, LOG_START, type Position } from '../../comma
 import type { Metrics } from '../../commands/telemetry.ts';
 import { publicStreams } from '../cloudevents/public-streams.ts';
 import { FORWARDER, type ForwarderFault } from './forwarder-store.ts';
+import { OUTBOX } from './outbox-writer.ts';
 
 /** How far the feed is; the same whichever process is asked. */
 export interface ForwarderState {
@@ -30,6 +31,8 @@ export interface ForwarderStatus {
 }
 
 export interface ForwarderStatusOptions {
+  /** Which feed: to Kafka, or into the table outbox. */
+  readonly feed?: 'forwarder' | 'outbox';
   readonly pool: pg.Pool;
   readonly log: EventLog;
   readonly clock: Clock;
@@ -39,7 +42,10 @@ export interface ForwarderStatusOptions {
 const MOST_COUNTED = 1_000;
 const LIVE_MS = 2_000;
 
+const CHECKPOINTS = { forwarder: FORWARDER, outbox: OUTBOX } as const;
+
 export function createForwarderStatus({
+  feed = 'forwarder',
   pool,
   log,
   clock,
@@ -48,7 +54,7 @@ export function createForwarderStatus({
   const read = async (): Promise<ForwarderState> => {
     // The head first: the forwarder may run ahead of it while we look, but never seems behind what it had sent.
     const head = await log.head();
-    const { rows } = await pool.query<StatusRow>(READ, [FORWARDER]);
+    const { rows } = await pool.query<StatusRow>(READ, [CHECKPOINTS[feed], feed]);
     const [row] = rows;
     const position = row?.position ? BigInt(row.position) : LOG_START;
     const filter = { prefixes: publicStreams(), withoutContent: true };
@@ -71,11 +77,11 @@ export function createForwarderStatus({
     async report(signal, everyMs = 5_000) {
       while (!signal.aborted) {
         const { position, lagEvents, lagMs, undelivered, status } = await read();
-        metrics.gauge('forwarder_position', Number(position));
-        metrics.gauge('forwarder_lag_events', lagEvents);
-        metrics.gauge('forwarder_lag_seconds', lagMs / 1_000);
-        metrics.gauge('forwarder_undelivered', undelivered);
-        metrics.gauge('forwarder_up', status === 'waiting' || status === 'retrying' ? 0 : 1);
+        metrics.gauge(`${feed}_position`, Number(position));
+        metrics.gauge(`${feed}_lag_events`, lagEvents);
+        metrics.gauge(`${feed}_lag_seconds`, lagMs / 1_000);
+        metrics.gauge(`${feed}_undelivered`, undelivered);
+        metrics.gauge(`${feed}_up`, status === 'waiting' || status === 'retrying' ? 0 : 1);
         await pause(everyMs, signal);
       }
     },
@@ -108,7 +114,7 @@ select
   (
     select lease.holder
     from leader_leases lease
-    where lease.name = 'forwarder' and lease.expires_at > clock_timestamp()
+    where lease.name = $2 and lease.expires_at > clock_timestamp()
   ) as leader,
   (
     select count(*)::int

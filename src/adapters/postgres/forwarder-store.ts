@@ -47,43 +47,48 @@ export interface ForwarderStore {
 /** The name under which the feed to Kafka is kept; the view kafka_outbox knows it, too. */
 export const FORWARDER = 'kafka';
 
-export function createForwarderStore(pool: pg.Pool): ForwarderStore {
+export function createForwarderStore(pool: pg.Pool, name = FORWARDER): ForwarderStore {
   return {
     async claim(fence) {
-      const { rows } = await pool.query<{ position: string }>(CLAIM, [FORWARDER, `${fence}`]);
+      const { rows } = await pool.query<{ position: string }>(CLAIM, [name, `${fence}`]);
       const [row] = rows;
       if (!row) throw new ForwarderReplacedError();
       return BigInt(row.position);
     },
     async move(move) {
-      if (move.undelivered.length === 0) return moveCheckpoint(pool, move);
-      await inTransaction(pool, async (client) => {
-        await moveCheckpoint(client, move);
-        await recordUndelivered(client, move.undelivered);
-      });
+      if (move.undelivered.length === 0) return moveCheckpoint(pool, name, move);
+      await inTransaction(pool, (client) => moveForwarder(client, name, move));
     },
     async recordFault(fence, fault) {
       const value = fault === undefined ? null : JSON.stringify(fault);
-      await pool.query(RECORD_FAULT, [FORWARDER, `${fence}`, value]);
+      await pool.query(RECORD_FAULT, [name, `${fence}`, value]);
     },
   };
 }
 
+/** As `move`, within a transaction of the caller's: true or false along with what else it holds. */
+export async function moveForwarder(client: pg.PoolClient, name: string, move: ForwarderMove): Promise<void> {
+  await moveCheckpoint(client, name, move);
+  if (move.undelivered.length > 0) await recordUndelivered(client, name, move.undelivered);
+}
+
 async function moveCheckpoint(
   client: pg.Pool | pg.PoolClient,
+  name: string,
   { from, to, fence, eventsPerSecond }: ForwarderMove,
 ): Promise<void> {
-  const values = [FORWARDER, `${from}`, `${to}`, `${fence}`, eventsPerSecond];
+  const values = [name, `${from}`, `${to}`, `${fence}`, eventsPerSecond];
   const { rowCount } = await client.query(MOVE, values);
   if (rowCount !== 1) throw new ForwarderReplacedError();
 }
 
 async function recordUndelivered(
   client: pg.PoolClient,
+  name: string,
   undelivered: readonly UndeliveredEvent[],
 ): Promise<void> {
   await client.query(RECORD_UNDELIVERED, [
-    FORWARDER,
+    name,
     undelivered.map(({ position }) => `${position}`),
     undelivered.map(({ stream }) => stream),
     undelivered.map(({ revision }) => revision),

@@ -17,14 +17,19 @@ function status(): Command {
     .action(async (_options: object, self: Command) => {
       const { out, client } = sessionOf(self);
       const found = await client.forwarder();
-      await out.result(found, () => statusFields(out, found));
+      await out.result(found, () => {
+        const { outbox } = found;
+        return outbox
+          ? `${statusFields(out, found)}\n\nTable outbox\n${statusFields(out, outbox)}`
+          : statusFields(out, found);
+      });
     });
   return withExample(command, 'forwarder status');
 }
 
 const PAINTS = { live: 'green', catching_up: 'yellow', waiting: 'yellow', retrying: 'red' } as const;
 
-function statusFields(out: Output, found: Forwarder): string {
+function statusFields(out: Output, found: Omit<Forwarder, 'outbox'>): string {
   const { lagEvents, lagMs, lastError, undelivered } = found;
   const behind = `${numberText(lagEvents)}${lagEvents >= 1_000 ? '+' : ''} events`;
   return out.fields([

@@ -1,9 +1,10 @@
+import type { ForwarderState } from '../../postgres/forwarder-status.ts';
 import { forwarder } from '../contract/forwarder.ts';
 import { formatTime } from '../rfc3339.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
 
-export function forwarderRoutes(app: App, { forwarderStatus }: ServerParts): void {
+export function forwarderRoutes(app: App, { forwarderStatus, outbox, outboxStatus }: ServerParts): void {
   app.get(
     '/v1/forwarder',
     {
@@ -15,15 +16,17 @@ export function forwarderRoutes(app: App, { forwarderStatus }: ServerParts): voi
         response: answers({ 200: forwarder }),
       },
     },
-    async () => {
-      const { position, head, lagMs, lastError, ...rest } = await forwarderStatus.read();
-      return {
-        ...rest,
-        position: String(position),
-        head: String(head),
-        lagMs: Math.round(lagMs),
-        lastError: lastError && { ...lastError, at: formatTime(lastError.at) },
-      };
-    },
+    async () => ({
+      ...stateView(await forwarderStatus.read()),
+      outbox: outbox ? stateView(await outboxStatus.read()) : null,
+    }),
   );
 }
+
+const stateView = ({ position, head, lagMs, lastError, ...rest }: ForwarderState) => ({
+  ...rest,
+  position: String(position),
+  head: String(head),
+  lagMs: Math.round(lagMs),
+  lastError: lastError && { ...lastError, at: formatTime(lastError.at) },
+});

@@ -49,8 +49,8 @@ create table outbox (
   causationid text not null,
   traceparent text,
   sequence text not null,
-  -- Milliseconds since 1970.
-  occurredat bigint not null,
+  -- In UTC: Debezium takes no time with a zone for that of a message.
+  occurredat timestamp(3) not null,
   insertedat timestamptz not null default clock_timestamp()
 );
 
