@@ -1,8 +1,6 @@
-import type { JobEvent } from '../domain/job/events.ts';
 import type { Job } from '../domain/job/state.ts';
 import { jobStream } from '../domain/job/stream.ts';
 import type { Known } from './handle.ts';
-import { jobCodec } from './job-codec.ts';
 import type { JobHandler } from './job-handler.ts';
 import { pause } from './pause.ts';
 import { type EventLog, NO_STREAM } from './ports.ts';
@@ -85,17 +83,13 @@ async function voidJobs(
 
 /**
  * Slots reserved for a job that was there already, under another reservation or void: no event of the job will ever free
- * them. A slot that is older than its job, or the job's own, is freed by what has happened, once that has been counted.
+ * them. A slot that is older than its job's first event is freed, or used, by that event, once it has been counted.
  */
 async function findLeftOver(log: EventLog, slots: readonly OverdueSlot[]): Promise<readonly OverdueSlot[]> {
   const leftOver: OverdueSlot[] = [];
   for (const slot of slots) {
     const [first] = await log.readStream(jobStream(slot.tenantId, slot.jobId), { limit: 1 });
-    if (!first || BigInt(slot.position) < first.position) continue;
-    if (reservationOf(jobCodec.decode(first)) !== slot.reservationId) leftOver.push(slot);
+    if (first && first.position < BigInt(slot.position)) leftOver.push(slot);
   }
   return leftOver;
 }
-
-const reservationOf = (event: JobEvent | undefined): string | undefined =>
-  event?.type === 'JobEnqueued' ? event.data.reservationId : undefined;
