@@ -68,6 +68,8 @@ export class JobsClient<Jobs extends JobMap = JobMap> {
   readonly operations: OperationsClient;
   readonly projections: ProjectionsClient;
   readonly republications: RepublicationsClient;
+  readonly tenants: TenantsClient;
+  readonly plans: PlansClient;
 
   constructor(connection: ConnectionOptions) {
     this.#connection = connection;

@@ -1,3 +1,5 @@
+import type { QuotaRefusal } from '../adapters/http/contract/quota-refusal.ts';
+
 /** A problem that the service answered with (RFC 9457). `code` is stable; docs/errors.md lists every one. */
 export class JobsApiError extends Error {
   readonly status: number;
@@ -5,6 +7,12 @@ export class JobsApiError extends Error {
   readonly requestId: string | undefined;
   /** What is wrong where, when the request itself was at fault. */
   readonly errors: readonly { readonly pointer: string; readonly detail: string }[];
+  /** Which limit of the tenant was reached, with quota-exceeded and payload-too-large. */
+  readonly quota: QuotaRefusal | undefined;
+  /** Why the tenant takes no jobs, with tenant-paused. */
+  readonly suspension: { readonly reason: string; readonly until: string | null } | undefined;
+  /** When the service says that asking again makes sense; undefined: it does not say. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(problem: {
     readonly status: number;
@@ -12,6 +20,9 @@ export class JobsApiError extends Error {
     readonly detail: string;
     readonly requestId?: string | undefined;
     readonly errors?: readonly { readonly pointer: string; readonly detail: string }[] | undefined;
+    readonly quota?: QuotaRefusal | undefined;
+    readonly suspension?: JobsApiError['suspension'];
+    readonly retryAfterMs?: number | undefined;
   }) {
     super(messageOf(problem));
     this.name = 'JobsApiError';
@@ -19,6 +30,9 @@ export class JobsApiError extends Error {
     this.code = problem.code;
     this.requestId = problem.requestId;
     this.errors = problem.errors ?? [];
+    this.quota = problem.quota;
+    this.suspension = problem.suspension;
+    this.retryAfterMs = problem.retryAfterMs;
   }
 }
 

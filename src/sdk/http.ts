@@ -28,6 +28,9 @@ export interface Call {
   readonly waitMs?: number;
 }
 
+const MOST_PAUSE_MS = 30_000;
+/** A limit that has room again this soon is waited for; a day's is told to the caller. */
+const WORTH_WAITING_MS = 5_000;
 const RETRIED = new Set([429, 502, 503, 504]);
 
 /**
@@ -62,7 +65,7 @@ async function tried<Answer>(
       if (response.ok) return await read(response);
       const error = await apiError(response);
       if (attempt >= tries || !mayPass(error)) throw error;
-      pauseMs = retryAfterMs(response) ?? pauseMs;
+      pauseMs = error.retryAfterMs === undefined ? pauseMs : Math.min(MOST_PAUSE_MS, error.retryAfterMs);
     } catch (error) {
       if (error instanceof JobsApiError || call.signal?.aborted) throw error;
       if (attempt >= tries) throw unreachable(connection, attempt, error);
@@ -72,8 +75,10 @@ async function tried<Answer>(
 }
 
 /** Whether the same request can have another answer in a moment. */
-const mayPass = ({ status, code }: JobsApiError): boolean =>
-  RETRIED.has(status) || code === 'idempotency-in-progress';
+const mayPass = ({ status, code, retryAfterMs = 0 }: JobsApiError): boolean =>
+  code === 'quota-exceeded'
+    ? retryAfterMs <= WORTH_WAITING_MS
+    : RETRIED.has(status) || code === 'idempotency-in-progress';
 
 function unreachable({ url }: ConnectionOptions, attempts: number, error: unknown): JobsConnectionError {
   const tries = attempts === 1 ? '' : ` (${attempts} tries)`;
@@ -126,7 +131,8 @@ async function apiError(response: Response): Promise<JobsApiError> {
   const text = await response.text();
   try {
     const problem = JSON.parse(text);
-    if (typeof problem.code === 'string') return new JobsApiError(problem);
+    if (typeof problem.code === 'string')
+      return new JobsApiError({ ...problem, retryAfterMs: retryAfterMs(response) });
   } catch {
     // Not from the service: a proxy's page, say.
   }
@@ -139,7 +145,7 @@ async function apiError(response: Response): Promise<JobsApiError> {
 
 function retryAfterMs(response: Response): number | undefined {
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-  return Number.isFinite(seconds) ? Math.min(30_000, seconds * 1000) : undefined;
+  return Number.isFinite(seconds) ? seconds * 1_000 : undefined;
 }
 
 /** Resolves after the time, or rejects as soon as the signal aborts. */
