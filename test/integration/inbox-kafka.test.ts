@@ -197,6 +197,24 @@ describe.skipIf(skip)('the inbox', { timeout: 90_000 }, () => {
     expect(aside?.headers['dlq-error']).toContain('job_not_found');
   });
 
+  it('waits 1, 2 and 4 seconds between tries unless something else is set', async () => {
+    await using set = await listening(brokers, { partitions: 1 });
+    await set.subscribe('cancelled', {
+      topic: set.topic,
+      tenant: 'acme',
+      action: { kind: 'cancel', job: { subscription: 'orders', dedupeId: '$.id' } },
+    });
+    const waited: number[] = [];
+    const wait = async (ms: number) => {
+      waited.push(ms);
+    };
+    await set.start({ retryMs: undefined, wait });
+    await set.send(order(1));
+    await set.caughtUp();
+    expect(waited).toEqual([1_000, 2_000, 4_000]);
+    expect(await deadLettersOf(set)).toMatchObject([{ reason: 'failed', attempts: 4 }]);
+  });
+
   it('cancels the job of an event that came right before', async () => {
     await using set = await listening(brokers, { partitions: 1, retryMs: [100, 200, 400] });
     await set.subscribe('orders', {

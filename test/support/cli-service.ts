@@ -22,11 +22,11 @@ export interface CliService extends AsyncDisposable {
   enqueued(...args: string[]): Promise<string>;
 }
 
-export async function cliService(): Promise<CliService> {
+export async function cliService(settings: Readonly<Record<string, string>> = {}): Promise<CliService> {
   const parts = new AsyncDisposableStack();
   const database = parts.use(await createDatabase());
   const { path: folder } = parts.use(await tempFolder());
-  const { url } = parts.use(await startServer({ DATABASE_URL: database.url }));
+  const { url } = parts.use(await startServer({ DATABASE_URL: database.url, ...settings }));
   const key = await apiKey(database.pool, '*');
   const env = { JOBS_URL: url, JOBS_API_KEY: key, JOBS_TENANT: 'acme', DATABASE_URL: database.url };
   const jobs = (...args: string[]): Promise<CliResult> => runCli(args, { env, cwd: folder });

@@ -45,7 +45,8 @@ export async function startKafka({ forSpeed = false, login }: KafkaServerOptions
   const settings = `${folder.path}/server.properties`;
   const secured = login && (await securedListener(folder.path, await freePort(), login));
   await writeFile(settings, properties(folder.path, port, await freePort(), secured));
-  const id = randomBytes(16).toString('base64url');
+  // One that begins with a dash would be taken for an option.
+  const id = randomBytes(16).toString('base64url').replace(/^-/, 'A');
   const jvm = ['-Xmx512m', '-XX:+UseSerialGC', ...(forSpeed ? [] : ['-XX:TieredStopAtLevel=1'])];
   const format = [
     ...jvm,

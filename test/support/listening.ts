@@ -5,7 +5,7 @@ import type { Subscription, SubscriptionRule } from '../../src/commands/inbound/
 import { subscriptionRule } from '../../src/commands/inbound/subscription.ts';
 import { createEngine, type Engine } from '../../src/engine.ts';
 import type { InboundSettings } from '../../src/inbound.ts';
-import { createDatabase, type TestDatabase } from './database.ts';
+import { createDatabase, createDatabaseAt, type TestDatabase } from './database.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** Engines on one database that listen to one broker, and a producer beside them. */
@@ -38,9 +38,18 @@ export interface ReadMessage {
 
 export async function listening(
   brokers: readonly string[],
-  { partitions = 3, retryMs = [20, 20, 20] }: { partitions?: number; retryMs?: readonly number[] } = {},
+  {
+    partitions = 3,
+    retryMs = [20, 20, 20],
+    server,
+  }: {
+    partitions?: number;
+    retryMs?: readonly number[];
+    /** PostgreSQL of the test's own. */
+    server?: string;
+  } = {},
 ): Promise<Listening> {
-  const database = await createDatabase();
+  const database = await (server === undefined ? createDatabase() : createDatabaseAt(server));
   const prefix = `t${randomBytes(4).toString('hex')}`;
   const topic = `${prefix}.orders`;
   const naming = { prefix, service: 'jobs' };

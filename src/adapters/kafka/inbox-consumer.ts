@@ -20,6 +20,8 @@ export interface InboxConsumerOptions {
   readonly metrics: Metrics;
   /** Pauses before a message that failed is tried again. Default 1, 2 and 4 s. */
   readonly retryMs?: readonly number[] | undefined;
+  /** Waits, but no longer than until the signal aborts. Default: by the clock of the process. */
+  readonly wait?: typeof pause | undefined;
 }
 
 const RETRY_MS = [1_000, 2_000, 4_000] as const;
@@ -149,11 +151,11 @@ export class InboxConsumer {
   }
 
   async #retry(place: Place, first: Failed, signal: AbortSignal): Promise<void> {
-    const { retryMs = RETRY_MS, deadLetters, metrics, logger } = this.#options;
+    const { retryMs = RETRY_MS, wait = pause, deadLetters, metrics, logger } = this.#options;
     const { inbound, partition, offset } = place;
     let outcome: InboundOutcome = first;
     for (const pauseMs of retryMs) {
-      await pause(pauseMs, signal);
+      await wait(pauseMs, signal);
       if (signal.aborted) return;
       metrics.count('inbox_retries_total', 1, { topic: inbound.topic });
       outcome = (await this.#handle([inbound], signal))?.[0] ?? outcome;

@@ -9,7 +9,7 @@ import { createKafka } from './connect.ts';
 import { consumerGroups, type GroupNaming } from './consumer-groups.ts';
 import { ConsumerLag } from './consumer-lag.ts';
 import { DeadLetterTopics, withAdmin } from './dead-letter-topics.ts';
-import { InboxConsumer } from './inbox-consumer.ts';
+import { InboxConsumer, type InboxConsumerOptions } from './inbox-consumer.ts';
 import type { KafkaOptions } from './options.ts';
 
 export interface InboxSettings {
@@ -18,6 +18,8 @@ export interface InboxSettings {
   readonly start: 'earliest' | 'latest';
   /** Pauses before a message that failed is tried again. Default 1, 2 and 4 s. */
   readonly retryMs?: readonly number[] | undefined;
+  /** How those pauses are kept; for tests. */
+  readonly wait?: InboxConsumerOptions['wait'];
   /** How often topics are looked for. Default 2 s. */
   readonly lookMs?: number | undefined;
 }
