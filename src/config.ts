@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { ACCESS_SETTINGS, accessProblems, tokenOptions } from './access-settings.ts';
+import type { RedactionRules } from './adapters/http/redaction.ts';
 import type { KafkaOptions } from './adapters/kafka/options.ts';
+import type { TokenOptions } from './adapters/oidc/options.ts';
 import { StartupError } from './adapters/process/startup-error.ts';
 import {
   EVENTSTOREDB_SETTINGS,
@@ -41,6 +44,9 @@ export interface Config {
   /** Absent: public events are not written as rows. */
   readonly outbox: OutboxSettings | undefined;
   readonly inbound: InboundSettings;
+  /** Absent: only API keys are taken. */
+  readonly tokens: TokenOptions | undefined;
+  readonly redactions: RedactionRules;
   readonly plans: PlanSettings;
 }
 
@@ -112,6 +118,7 @@ const SETTINGS = {
   ...OUTBOX_SETTINGS,
   ...INBOX_SETTINGS,
   ...PLAN_SETTINGS,
+  ...ACCESS_SETTINGS,
 } as const;
 
 export const SETTING_LIST: readonly Setting[] = Object.entries(SETTINGS).map(
@@ -164,7 +171,7 @@ export function readConfig(
     const value = /_URL$|PASSWORD/.test(name) ? '' : `, not ${JSON.stringify(given[name])}`;
     problems.push(`${name}: ${issue.message}${value}`);
   }
-  if (values.success) problems.push(...eventStoreDbProblems(values.data), ...kafkaProblems(values.data));
+  if (values.success) problems.push(...problemsTogether(values.data));
   if (!values.success || problems.length > 0) throw invalid(problems);
   const { data } = values;
   return {
@@ -186,10 +193,21 @@ export function readConfig(
       kafka: kafkaOptions(data),
       outbox: outboxSettings(data),
       inbound: inboundSettings(data),
+      tokens: tokenOptions(data),
+      redactions: data.REDACT ?? {},
       plans: planSettings(data),
     }),
   };
 }
+
+type Values = z.infer<z.ZodObject<Schemas<typeof SETTINGS>>>;
+
+/** What settings that are right by themselves lack together. */
+const problemsTogether = (values: Values): readonly string[] => [
+  ...eventStoreDbProblems(values),
+  ...kafkaProblems(values),
+  ...accessProblems(values),
+];
 
 function readFlags(args: readonly string[]) {
   try {

@@ -1,9 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { Credentials } from './adapters/http/principal.ts';
 import { projectionControl } from './adapters/http/projection-control.ts';
 import { createServer } from './adapters/http/server.ts';
 import { DEFAULT_LIMITS } from './adapters/http/server-parts.ts';
 import { type PrometheusMetrics, prometheusMetrics } from './adapters/metrics.ts';
+import { remoteKeySet } from './adapters/oidc/key-set.ts';
+import { tokenCredentials } from './adapters/oidc/token-credentials.ts';
 import { apiKeyCredentials } from './adapters/postgres/api-keys.ts';
 import { createIdempotencyStore } from './adapters/postgres/idempotency.ts';
 import { withDevKey } from './adapters/process/dev-key.ts';
@@ -78,7 +81,6 @@ function httpServer(
   signal: AbortSignal,
 ): FastifyInstance {
   const { pool, clock, ids, logger, projections, projectionEnvironment: environment } = parts;
-  const keys = apiKeyCredentials(pool);
   const find = (name: string): Projection => {
     const projection = projections.find((candidate) => candidate.name === name);
     if (!projection) throw new Error(`no projection ${name}`);
@@ -87,7 +89,8 @@ function httpServer(
   return createServer({
     ...parts,
     workers: parts.readyQueue,
-    credentials: devKey === undefined ? keys : withDevKey(devKey, keys),
+    credentials: credentialsOf(config, parts, devKey),
+    redactions: config.redactions,
     idempotency: createIdempotencyStore({ pool, ids }),
     projections: projectionControl({
       freshness: parts.freshness,
@@ -119,6 +122,18 @@ function httpServer(
     ],
     limits: { ...DEFAULT_LIMITS, contentBytes: config.maxPayloadBytes },
   });
+}
+
+/** Keys, tokens of the identity provider, and the dev key. */
+function credentialsOf(
+  { tokens }: Config,
+  { pool, clock }: Engine['parts'],
+  devKey: string | undefined,
+): Credentials {
+  const keys = apiKeyCredentials(pool);
+  const local = devKey === undefined ? keys : withDevKey(devKey, keys);
+  if (!tokens) return local;
+  return tokenCredentials({ options: tokens, keys: remoteKeySet(tokens, clock), clock, others: local });
 }
 
 /** Ends the server; requests that are still running when the time is up are cut off. */

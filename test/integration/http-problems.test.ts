@@ -4,6 +4,7 @@ import type { Problem } from '../../src/adapters/http/contract/problem.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/adapters/http/problem-catalogue.ts';
 import { HttpProblem } from '../../src/adapters/http/problems.ts';
 import { createRedaction } from '../../src/adapters/http/redaction.ts';
+import { KeySetUnavailableError } from '../../src/adapters/oidc/key-set.ts';
 import type { ForwarderState } from '../../src/adapters/postgres/forwarder-status.ts';
 import { ContendedError } from '../../src/commands/contended-error.ts';
 import type { IdempotencyDecision } from '../../src/commands/idempotency.ts';
@@ -211,6 +212,10 @@ const WAYS: Readonly<
     request: list,
     parts: queries(Object.assign(new Error('secret detail'), { code: 'ECONNREFUSED' })),
   },
+  'identity-unavailable': {
+    request: list,
+    parts: { credentials: { verify: () => Promise.reject(new KeySetUnavailableError()) } },
+  },
   'log-overloaded': { request: enqueue, parts: failing(new LogOverloadedError(2_500)) },
   'log-unavailable': { request: enqueue, parts: failing(new LogUnavailableError('secret detail')) },
   'shutting-down': { request: ['POST', '/v1/claims', { workerId: 'w', waitMs: 1_000 }], stopping: true },
@@ -221,6 +226,7 @@ const WAYS: Readonly<
 };
 
 const RETRYABLE: readonly ProblemCode[] = [
+  'identity-unavailable',
   'too-many-attempts',
   'idempotency-in-progress',
   'contended',

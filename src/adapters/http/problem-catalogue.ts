@@ -1,5 +1,6 @@
 import type { RequestRejection } from '../../commands/use-cases.ts';
 import type { JobRejection } from '../../domain/job/commands.ts';
+import { JOB_PROBLEMS } from './job-problems.ts';
 
 /** Codes are written with hyphens outside and with underscores inside: `job-finished` is `job_finished`. */
 export type Slug<Code extends string> = Code extends `${infer Head}_${infer Tail}`
@@ -37,6 +38,7 @@ type EdgeCode =
   | 'internal'
   | 'contended'
   | 'dependency-unavailable'
+  | 'identity-unavailable'
   | 'log-overloaded'
   | 'log-unavailable'
   | 'shutting-down'
@@ -103,12 +105,7 @@ export const PROBLEMS = {
     title: 'Not found',
     meaning: 'There is nothing at this address, or not for the tenant of the API key.',
   },
-  'job-not-found': {
-    status: 404,
-    title: 'No such job',
-    meaning:
-      'The tenant of the API key has no job of this id, or it did not exist yet at the time asked for.',
-  },
+  ...JOB_PROBLEMS,
   'plan-not-found': {
     status: 404,
     title: 'No such plan',
@@ -179,49 +176,6 @@ export const PROBLEMS = {
     title: 'Key has ended',
     meaning: 'The API key is revoked or expired: it can not be rotated. Make a new one.',
   },
-  'job-exists': {
-    status: 409,
-    title: 'Job exists',
-    meaning: 'Another job has this id, or the id was fenced off.',
-  },
-  'job-finished': {
-    status: 409,
-    title: 'Job is finished',
-    meaning: 'The job is completed, cancelled or purged; nothing more can happen to it.',
-  },
-  'job-running': {
-    status: 409,
-    title: 'Job is running',
-    meaning: 'A worker has the job: cancel it, or wait until the attempt ends.',
-  },
-  'job-not-due': { status: 409, title: 'Job is not due', meaning: 'The time of the job has not come yet.' },
-  'job-waiting': {
-    status: 409,
-    title: 'Job is waiting',
-    meaning: 'The job waits to run already; there is nothing to retry. PATCH it to make it run earlier.',
-  },
-  'job-dead-lettered': {
-    status: 409,
-    title: 'Job is a dead letter',
-    meaning: 'A dead letter is changed by replaying it: POST /v1/dead-letters/{id}/replay.',
-  },
-  'not-dead-lettered': {
-    status: 409,
-    title: 'Not a dead letter',
-    meaning: 'Only dead letters can be replayed or purged; this job is none, or not any more.',
-  },
-  'cancel-not-requested': {
-    status: 409,
-    title: 'Nobody asked to cancel',
-    meaning:
-      'A worker can acknowledge a cancel only after one was asked for. Fail or release the job instead.',
-  },
-  'lease-lost': {
-    status: 409,
-    title: 'Lease lost',
-    meaning:
-      'The attempt is over or belongs to somebody else now. Drop the work; the outcome was not recorded.',
-  },
   'revision-mismatch': {
     status: 412,
     title: 'Changed in the meantime',
@@ -281,6 +235,12 @@ export const PROBLEMS = {
     status: 503,
     title: 'Database unavailable',
     meaning: 'The database does not answer. Repeat the request after Retry-After.',
+  },
+  'identity-unavailable': {
+    status: 503,
+    title: 'Identity provider unavailable',
+    meaning:
+      'Nobody can tell whether the token is good. Repeat the request after Retry-After; API keys work.',
   },
   'log-overloaded': {
     status: 503,

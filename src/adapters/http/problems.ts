@@ -132,6 +132,7 @@ const BY_ERROR_CODE: Readonly<Record<string, ProblemCode>> = {
   invalid_job: 'validation',
   log_overloaded: 'log-overloaded',
   log_unavailable: 'log-unavailable',
+  key_set_unavailable: 'identity-unavailable',
   contended: 'contended',
   leadership_taken: 'already-rebuilding',
   nothing_to_roll_back: 'nothing-to-roll-back',

@@ -12,6 +12,7 @@ const ALWAYS: readonly ProblemCode[] = [
   'forbidden',
   'validation',
   'dependency-unavailable',
+  'identity-unavailable',
 ];
 
 const NAMES: Readonly<Record<string, string>> = { 201: 'Created', 202: 'Accepted' };
