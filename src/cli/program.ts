@@ -13,12 +13,15 @@ import { consumersCommand, inboxCommands } from './commands/inbox.ts';
 import { keyCommands } from './commands/keys.ts';
 import { listCommand } from './commands/list.ts';
 import { operationCommands } from './commands/operations.ts';
+import { planCommands } from './commands/plans.ts';
 import { projectionCommands } from './commands/projections.ts';
 import { queueCommands } from './commands/queues.ts';
+import { quotaCommands } from './commands/quota.ts';
 import { retryCommand } from './commands/retry.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statsCommand } from './commands/stats.ts';
 import { subscriptionCommands } from './commands/subscriptions.ts';
+import { tenantCommands } from './commands/tenants.ts';
 import { workerCommands } from './commands/workers.ts';
 import { withExample } from './example.ts';
 import { EXIT_MEANINGS } from './exit-codes.ts';
@@ -60,6 +63,9 @@ export function createProgram(): Command {
         workerCommands(),
         statsCommand(),
         eventCommands(),
+        tenantCommands(),
+        quotaCommands(),
+        planCommands(),
         subscriptionCommands(),
         inboxCommands(),
         consumersCommand(),

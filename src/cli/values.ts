@@ -29,6 +29,14 @@ export function pastTime(text: string): string {
   return /^\d+(ms|s|m|h|d)$/.test(text) ? instant(Date.now() - duration(text)) : time(text);
 }
 
+/** As pastTime, and `14:03` or `14:03:20` is the last time that it was so, UTC. */
+export function clockTime(text: string, _before?: unknown, now = Date.now()): string {
+  const [, hours, minutes, seconds = '0'] = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(text) ?? [];
+  if (hours === undefined || minutes === undefined) return pastTime(text);
+  const today = new Date(now).setUTCHours(Number(hours), Number(minutes), Number(seconds), 0);
+  return instant(today > now ? today - 86_400_000 : today);
+}
+
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
