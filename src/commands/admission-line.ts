@@ -155,6 +155,7 @@ export class AdmissionLine {
     const aheadFrom = slots.granted - slots.ahead;
     const overPace = pace?.refusal && exceeded(pace.refusal);
     const noSlot = slots.refusal && exceeded(slots.refusal);
+    const admitted: Admission = { kind: 'admitted', reservationId };
     let late = 0;
     const admissions = jobIds.map((_, index): Admission => {
       if (index >= paced && overPace) return overPace;
@@ -163,7 +164,7 @@ export class AdmissionLine {
       const byPace = wait > 0 ? now + wait : 0;
       if (wait > 0) late += 1;
       const runAt = Math.max(byPace, index >= aheadFrom ? slots.aheadAt : 0);
-      return { kind: 'admitted', reservationId, ...(runAt > 0 && { runAt }) };
+      return runAt > 0 ? { kind: 'admitted', reservationId, runAt } : admitted;
     });
     this.#note(pace?.refusal, jobIds.length - paced, 'refused');
     this.#note(slots.refusal, paced - slots.granted, 'refused');

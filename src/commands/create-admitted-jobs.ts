@@ -1,6 +1,6 @@
 import { jobStream } from '../domain/job/stream.ts';
 import type { EventMetadata } from '../domain/metadata.ts';
-import type { Admitted } from './admission.ts';
+import type { Admission } from './admission.ts';
 import { ContendedError } from './contended-error.ts';
 import { createJobs, type NewJob } from './create-jobs.ts';
 import type { JobHandler } from './job-handler.ts';
@@ -40,22 +40,19 @@ export function createAdmittedJobs(log: EventLog, handler: JobHandler, gate?: Qu
       tenantId,
       wanted.map(({ jobId, data }) => ({ jobId, payload: data.payload })),
     );
-    const refused = new Map<string, Refused>();
-    const admitted = new Map<string, NewJob>();
-    wanted.forEach((job, index) => {
-      const admission = admissions[index];
-      if (!admission) throw new Error('no admission for a job');
-      if (admission.kind === 'refused') refused.set(job.jobId, admission);
-      else admitted.set(job.jobId, { ...job, data: underAdmission(job.data, admission) });
-    });
+    const answers = new Map(wanted.map(({ jobId }, index) => [jobId, admissions[index]]));
+    const refusalOf = (jobId: string): Refused | undefined => {
+      const answer = answers.get(jobId);
+      return answer?.kind === 'refused' ? answer : undefined;
+    };
     const created = await createJobs(
       handler,
       metadata,
-      jobs.filter(({ jobId }) => !refused.has(jobId)).map((job) => admitted.get(job.jobId) ?? job),
+      jobs.filter(({ jobId }) => !refusalOf(jobId)).map((job) => underAdmission(job, answers.get(job.jobId))),
     );
     const next = created.values();
     return jobs.map(({ jobId }) => {
-      const result = refused.get(jobId) ?? next.next().value;
+      const result = refusalOf(jobId) ?? next.next().value;
       if (!result) throw new Error('no result for a job');
       return result;
     });
@@ -94,22 +91,22 @@ export async function newAmong<Job extends Pick<WantedJob, 'jobId' | 'fixedId' |
   tenantId: string,
   jobs: readonly Job[],
 ): Promise<readonly Job[]> {
+  if (!jobs.some(({ fixedId, probablyExists }) => fixedId || probablyExists)) return jobs;
   const unique = new Map(jobs.map((job) => [jobStream(tenantId, job.jobId), job]));
   const known = [...unique].filter(([, { fixedId, probablyExists }]) => fixedId || probablyExists);
-  if (known.length > 0)
-    for (const stream of (await log.readStreams(known.map(([stream]) => stream))).keys())
-      unique.delete(stream);
+  const existing = await log.readStreams(known.map(([stream]) => stream));
+  for (const stream of existing.keys()) unique.delete(stream);
   return [...unique.values()];
 }
 
-export const underAdmission = (
-  data: NewJob['data'],
-  { reservationId, runAt = 0 }: Admitted,
-): NewJob['data'] => ({
-  ...data,
-  ...(reservationId !== undefined && { reservationId }),
-  ...(runAt > (data.runAt ?? 0) && { runAt }),
-});
+function underAdmission(job: WantedJob, admission: Admission | undefined): NewJob {
+  if (admission?.kind !== 'admitted') return job;
+  const { reservationId, runAt = 0 } = admission;
+  const later = runAt > (job.data.runAt ?? 0);
+  if (reservationId === undefined && !later) return job;
+  const data = { ...job.data, reservationId };
+  return { ...job, data: later ? { ...data, runAt } : data };
+}
 
 /** Only a fenced id is refused with job_exists. */
 function fencedAmong(
