@@ -1,8 +1,9 @@
 import { AnnouncedLanes } from './announced-lanes.ts';
 import { dealSlots } from './deal-slots.ts';
+import { type LaneFilter, laneFilter } from './lane-filter.ts';
 import type { Lane } from './placement.ts';
 import type { Clock, Ids } from './ports.ts';
-import { type LaneFilter, ReadyLanes } from './ready-lanes.ts';
+import { ReadyLanes } from './ready-lanes.ts';
 import type { Arrivals, LeaseSlot, ReadyQueue, Reserved } from './ready-queue.ts';
 import { type Logger, type Metrics, noLogger, noMetrics } from './telemetry.ts';
 import type { ClaimRequest } from './use-cases.ts';
@@ -43,6 +44,8 @@ const RETRY_MS = 250;
 const MAX_WAITERS = 10_000;
 const MAX_SLOTS = 1_000;
 const MAX_PASSES = 4;
+const MANY_BLOCKED = 4;
+const MAX_ASKED = 20_000;
 
 /**
  * Serves all claims of a process: merges those that wait into few statements, remembers which lanes are empty, lets
@@ -96,7 +99,7 @@ export class ClaimDispatcher {
     const { promise, resolve } = Promise.withResolvers<readonly Reservation[]>();
     const waiter: Waiter = {
       request,
-      filter: filterOf(request),
+      filter: laneFilter(request),
       deadline: performance.now() + request.waitMs,
       tried: false,
       resolve,
@@ -177,6 +180,7 @@ export class ClaimDispatcher {
         if (takes.length === 0) break;
         const { reserved, blocked } = await readyQueue.reserve(takes, slots.slice(used), now + leaseMs, now);
         this.#lanes.found(filter, takes, reserved, blocked, now);
+        if (blocked.length >= MANY_BLOCKED) await this.#findHeld();
         for (const job of reserved) {
           const owner = owners[used + job.slot];
           const leaseId = slots[used + job.slot]?.leaseId;
@@ -192,6 +196,12 @@ export class ClaimDispatcher {
       await this.#deliver(taken);
     }
     return used > 0;
+  }
+
+  /** Trying tenants that may get nothing one by one would take claim after claim. */
+  async #findHeld(): Promise<void> {
+    const now = this.#deps.clock.now();
+    this.#lanes.held(await this.#deps.readyQueue.held(this.#lanes.claimable(MAX_ASKED), now), now);
   }
 
   async #deliver(taken: ReadonlyMap<Waiter, readonly Reservation[]>): Promise<void> {
@@ -280,13 +290,4 @@ export class ClaimDispatcher {
     clearTimeout(timer);
     this.#ring = () => {};
   }
-}
-
-function filterOf({ tenants, queues, types }: ClaimRequest): LaneFilter {
-  return {
-    pool: JSON.stringify([tenants, queues, types]),
-    tenants: tenants === '*' ? '*' : new Set(tenants),
-    queues: queues === '*' || queues.includes('*') ? '*' : new Set(queues),
-    types: types === undefined ? '*' : new Set(types),
-  };
 }

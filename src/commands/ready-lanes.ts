@@ -1,15 +1,7 @@
+import { accepts, type LaneFilter } from './lane-filter.ts';
 import type { Lane } from './placement.ts';
 import type { Blocked, Reserved, TenantTake, TenantWeight } from './ready-queue.ts';
 import { Turns } from './turns.ts';
-
-/** Which lanes a claim may take from. */
-export interface LaneFilter {
-  /** Names the pool of workers: tenants take turns in each pool of its own. */
-  readonly pool: string;
-  readonly tenants: ReadonlySet<string> | '*';
-  readonly queues: ReadonlySet<string> | '*';
-  readonly types: ReadonlySet<string> | '*';
-}
 
 interface KnownLane extends Lane {
   /** Looks begin after this place. */
@@ -34,7 +26,7 @@ interface Tenant {
 }
 
 /** Changes and free slots are told; this long only if that was overlooked. */
-const BLOCKED_MS = 5_000;
+const BLOCKED_MS = 30_000;
 /** Their turns are kept for the pools used last. */
 const MAX_POOLS = 200;
 
@@ -146,6 +138,19 @@ export class ReadyLanes {
       if (!tenant || missing <= 0) continue;
       turns.giveBack(tenantId, missing, this.#weightOf(tenantId));
       if (tenant.blockedUntil <= now) this.#emptied(tenant, lanes, now);
+    }
+  }
+
+  /** Those that a claim may try, at most so many. */
+  claimable(limit: number): readonly string[] {
+    return [...this.#claimable.keys()].slice(0, limit);
+  }
+
+  /** These may get nothing now. */
+  held(blocked: readonly Blocked[], now: number): void {
+    for (const { tenantId, until = Number.POSITIVE_INFINITY } of blocked) {
+      const tenant = this.#tenants.get(tenantId);
+      if (tenant) tenant.blockedUntil = Math.min(until, now + BLOCKED_MS);
     }
   }
 
@@ -276,7 +281,3 @@ const isOpen = ({ blockedUntil }: Pick<KnownLane, 'blockedUntil'>, now: number):
   blockedUntil <= now || blockedUntil > now + BLOCKED_MS;
 
 const keyOf = ({ queue, type, priority }: Lane): string => `${queue} ${type} ${priority}`;
-
-const accepts = (filter: LaneFilter, lane: Lane): boolean =>
-  (filter.queues === '*' || filter.queues.has(lane.queue)) &&
-  (filter.types === '*' || filter.types.has(lane.type));

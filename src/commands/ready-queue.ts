@@ -101,6 +101,8 @@ export interface ReadyQueue {
     leaseExpiresAt: number,
     now: number,
   ): Promise<{ readonly reserved: readonly Reserved[]; readonly blocked: readonly Blocked[] }>;
+  /** Which of the tenants may get nothing now. */
+  held(tenantIds: readonly string[], now: number): Promise<readonly Blocked[]>;
   /** Puts jobs where they belong. `withdrawn` leases go first, unless they were extended past the given expiry. */
   place(
     placements: readonly Placement[],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { LaneFilter } from '../../src/commands/lane-filter.ts';
 import type { Lane } from '../../src/commands/placement.ts';
-import { type LaneFilter, ReadyLanes } from '../../src/commands/ready-lanes.ts';
+import { ReadyLanes } from '../../src/commands/ready-lanes.ts';
 import type { Blocked, Reserved } from '../../src/commands/ready-queue.ts';
 
 const ALL: LaneFilter = { pool: 'all', tenants: '*', queues: '*', types: '*' };
@@ -86,10 +87,10 @@ describe('a tenant that is held', () => {
     const lanes = contended({ a: 1 });
     const at = (now: number) => lanes.choose(ALL, 1, now).length;
     lanes.found(ALL, lanes.choose(ALL, 1, 0), [], [full], 0);
-    expect([at(1), at(4_999), at(5_000)]).toEqual([0, 0, 1]);
-    const until: Blocked = { tenantId: 'a', reason: 'suspended', granted: 0, until: 6_000 };
-    lanes.found(ALL, lanes.choose(ALL, 1, 5_000), [], [until], 5_000);
-    expect([at(5_999), at(6_000)]).toEqual([0, 1]);
+    expect([at(1), at(29_999), at(30_000)]).toEqual([0, 0, 1]);
+    const until: Blocked = { tenantId: 'a', reason: 'suspended', granted: 0, until: 36_000 };
+    lanes.found(ALL, lanes.choose(ALL, 1, 30_000), [], [until], 30_000);
+    expect([at(35_999), at(36_000)]).toEqual([0, 1]);
   });
 
   it('is not held when it gave less than it could', () => {

@@ -3,14 +3,13 @@ import type {
   Arrivals,
   Blocked,
   DueTimer,
-  LeaseKey,
   LeaseSlot,
   ReadyQueue,
   Reserved,
-  StoredLease,
   TenantTake,
 } from '../../commands/ready-queue.ts';
 import { columns, placeJobs } from '../../projections/place-jobs.ts';
+import { leaseTable } from './ready-queue-leases.ts';
 import { workerRegister } from './ready-queue-workers.ts';
 
 /** The dispatch tables of migrations 0003 and 0010. Plans are fixed by their functions. */
@@ -53,6 +52,20 @@ export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
       return { reserved, blocked };
     },
 
+    async held(tenantIds, now) {
+      const { rows } = await pool.query<HeldRow>({
+        name: 'held_tenants',
+        text: HELD,
+        values: [now, tenantIds.join('\n')],
+      });
+      return rows.map(({ tenant_id: tenantId, blocked: reason, until_ms }) => ({
+        tenantId,
+        reason,
+        granted: 0,
+        until: until_ms === null ? undefined : Number(until_ms),
+      }));
+    },
+
     place: (placements, now, withdrawn) => placeJobs(pool, placements, now, withdrawn),
 
     async fireReadyTimers(now, after, limit) {
@@ -78,50 +91,12 @@ export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
       }));
     },
 
-    async extendLeases(leases, until) {
-      const { rows } = await pool.query<ExtendRow>({
-        name: 'extend_leases',
-        text: EXTEND,
-        values: [...keyColumns(leases), until],
-      });
-      const outcomes: ('extended' | 'cancel_requested' | 'ending' | undefined)[] = leases.map(
-        () => undefined,
-      );
-      for (const row of rows) {
-        const outcome = row.cancel_requested ? 'cancel_requested' : 'extended';
-        outcomes[Number(row.place) - 1] = row.expiring ? 'ending' : outcome;
-      }
-      return outcomes;
-    },
-
-    async expiredLeases(now, after, limit) {
-      const { rows } = await pool.query<LeaseRow>({
-        name: 'expired_leases',
-        text: EXPIRED,
-        values: [now, after, limit],
-      });
-      return rows.map(toStoredLease);
-    },
-
-    async endLeases(leases, now) {
-      const { rows } = await pool.query<{ place: string }>({
-        name: 'end_leases',
-        text: END,
-        values: [...keyColumns(leases), now],
-      });
-      const places = new Set(rows.map((row) => Number(row.place) - 1));
-      return leases.filter((_, index) => places.has(index));
-    },
-
-    async prolongAll(until) {
-      await pool.query(PROLONG_ALL, [until]);
-    },
-
     async pruneArrivals(before) {
       await pool.query(PRUNE_ARRIVALS, [before]);
       await pool.query(PRUNE_SLOT_CHANGES);
     },
 
+    ...leaseTable(pool),
     ...workerRegister(pool),
   };
 }
@@ -154,6 +129,8 @@ interface BlockedRow {
   readonly until_ms: string | null;
 }
 
+type HeldRow = Pick<BlockedRow, 'tenant_id' | 'blocked' | 'until_ms'>;
+
 interface ReservedRow {
   readonly blocked: null;
   readonly slot: number;
@@ -174,20 +151,6 @@ interface TimerRow {
   readonly job_id: string;
   readonly kind: DueTimer['kind'];
   readonly lease_id: string | null;
-}
-
-interface ExtendRow {
-  readonly place: string;
-  readonly expiring: boolean;
-  readonly cancel_requested: boolean;
-}
-
-interface LeaseRow {
-  readonly tenant_id: string;
-  readonly job_id: string;
-  readonly lease_id: string;
-  readonly expires_at: string;
-  readonly settled: boolean;
 }
 
 function toArrivals(rows: readonly ArrivalRow[], afterBlock: number, whole: boolean): Arrivals {
@@ -233,14 +196,6 @@ function toReserved(row: ReservedRow): Reserved {
   };
 }
 
-const toStoredLease = (row: LeaseRow): StoredLease => ({
-  tenantId: row.tenant_id,
-  jobId: row.job_id,
-  leaseId: row.lease_id,
-  expiresAt: Number(row.expires_at),
-  settled: row.settled,
-});
-
 const laneColumns = (takes: readonly TenantTake[]): string =>
   columns(
     takes.flatMap((take, index) =>
@@ -250,12 +205,6 @@ const laneColumns = (takes: readonly TenantTake[]): string =>
 
 const slotColumns = (slots: readonly LeaseSlot[]): string =>
   columns(slots.map(({ workerId, leaseId }) => [workerId.replaceAll(/\p{Cc}/gu, ' '), leaseId]));
-
-const keyColumns = (leases: readonly LeaseKey[]): readonly string[] => [
-  leases.map((lease) => lease.tenantId).join('\n'),
-  leases.map((lease) => lease.jobId).join('\n'),
-  leases.map((lease) => lease.leaseId).join('\n'),
-];
 
 const READY_SINCE = `
 select epoch, block, tenant_id, queue, type, priority, weight
@@ -276,30 +225,16 @@ const CLAIM = `
 select slot, tenant_id, queue, type, priority, seq, job_id, revision, snapshot, blocked, granted, until_ms
 from claim_ready($1, $2, $3, $4, $5)`;
 
+const HELD = `
+select tenant_id, blocked, until_ms
+from held_tenants($1, $2)`;
+
 const FIRE_READY = `
 select fire_ready_timers($1, $2, $3) as fired`;
 
 const TAKE_DUE = `
 select tenant_id, job_id, kind, lease_id
 from take_due_timers($1, $2, $3, $4)`;
-
-const EXTEND = `
-select place, expiring, cancel_requested
-from extend_leases($1, $2, $3, $4)`;
-
-const EXPIRED = `
-select tenant_id, job_id, lease_id, expires_at, settled
-from expired_leases($1, $2, $3)`;
-
-const END = `
-select place
-from end_leases($1, $2, $3, $4)`;
-
-const PROLONG_ALL = `
-update leases
-set expires_at = $1
-where expires_at < $1
-  and not expiring`;
 
 const PRUNE_ARRIVALS = `
 delete from ready_arrivals

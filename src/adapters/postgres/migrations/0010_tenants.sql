@@ -803,6 +803,37 @@ begin
 end
 $$;
 
+-- Which of these tenants may get nothing now. Takes no lock: whoever asks hears of what is freed later.
+create function held_tenants(at_ms bigint, tenants text)
+returns table (tenant_id text, blocked text, until_ms bigint)
+language plpgsql stable
+set search_path from current
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select s.tenant_id, h.blocked, case when h.blocked = 'suspended' then s.suspended_until end
+  from unnest(string_to_array(tenants, E'\n')) as o (tenant_id)
+  cross join lateral (
+    select * from tenant_settings as r where r.tenant_id = o.tenant_id offset 0
+  ) as s
+  cross join lateral (
+    select case
+      when s.suspended and (s.suspended_until is null or s.suspended_until > at_ms) then 'suspended'
+      when s.running_limit <= (select n.running from slots_taken(s.tenant_id, '') as n) then 'full'
+    end as blocked
+  ) as h
+  where h.blocked is not null;
+end
+$$;
+
 -- Limited tenants (queue '') and limited queues whose count is not the number of their leases. All counts are read in one
 -- snapshot, so this needs no lock.
 create function wrong_slot_counts(at_most integer) returns table (tenant_id text, queue text)

@@ -1,0 +1,92 @@
+// What tenants cost each other: `npm run fairness` in bench/. Prints tables; --write puts them into bench/README.md.
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { createEngine } from '../src/engine.ts';
+import { writeIntoReadme } from './compare/readme.ts';
+import { startPostgres } from './compare/servers.ts';
+import { type Prepared, prepare, type Setting } from './fairness/claim-cost.ts';
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '7' },
+    claims: { type: 'string', default: '300' },
+    waiting: { type: 'string', default: '1000000' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const claims = Number(values.claims);
+const waiting = Number(values.waiting);
+
+const postgres = await startPostgres();
+try {
+  const lines: string[] = [];
+  if (values.only === undefined || values.only === 'claims') lines.push(...(await claimCost()));
+  console.log(lines.join('\n'));
+  if (values.write) await writeIntoReadme('fairness', 'npm run fairness -- --write', lines);
+} finally {
+  await postgres.stop();
+}
+
+async function claimCost(): Promise<readonly string[]> {
+  const settings: readonly Setting[] = [
+    { name: '1 tenant, 1,000 waiting jobs', waiting: 1_000 },
+    { name: `1 tenant, ${waiting.toLocaleString('en')} waiting jobs`, waiting },
+    { name: '1,000 idle tenants beside it', waiting: 1_000, idle: 1_000 },
+    { name: '1,000 tenants at their limit beside it', waiting: 1_000, saturated: [1_000, 20] },
+    {
+      name: `one at its limit with ${waiting.toLocaleString('en')} waiting jobs beside it`,
+      waiting: 1_000,
+      saturated: [1, waiting],
+    },
+    { name: 'itself limited, 100 slots, 10 free', waiting: 1_000, limit: 100, taken: 90 },
+    { name: 'itself limited, 10,000 slots, 10 free', waiting: 1_000, limit: 10_000, taken: 9_990 },
+  ];
+  const prepared: Prepared[] = [];
+  for (const [index, setting] of settings.entries()) {
+    for (const held of [false, true])
+      prepared.push(await prepare(await database(`claims_${index}_${held}`), setting, held));
+  }
+  // In turns, so that whatever else the machine does falls on all of them.
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const one of prepared) await one.round(claims);
+  }
+  const median = (figure: 'ms' | 'cpuUs', { rounds: [, ...measured] }: Prepared) =>
+    measured.map((round) => round[figure]).sort((a, b) => a - b)[measured.length >> 1] ?? Number.NaN;
+  const base = { false: 0, true: 0 };
+  const rows = settings.map(({ name }, index) => {
+    const cells = [false, true].flatMap((held) => {
+      const one = prepared[index * 2 + Number(held)];
+      if (!one) return [];
+      const cpuUs = median('cpuUs', one);
+      if (index === 0) base[`${held}`] = cpuUs;
+      return [
+        `${cpuUs.toFixed(0)} (${Math.round((100 * cpuUs) / base[`${held}`])} %)`,
+        median('ms', one).toFixed(2),
+      ];
+    });
+    return `| ${name} | ${cells.join(' | ')} |`;
+  });
+  for (const one of prepared) await one.end();
+  return [
+    '',
+    `A claim of 10 jobs, each followed by their end: CPU time of the database and median latency, median of ${rounds} rounds of ${claims} claims. Statistics are from before the tables were filled.`,
+    '',
+    '| | CPU µs | ms | with an old transaction open: CPU µs | ms |',
+    '| --- | ---: | ---: | ---: | ---: |',
+    ...rows,
+  ];
+}
+
+async function database(name: string): Promise<string> {
+  const admin = new pg.Client({ connectionString: postgres.url });
+  await admin.connect();
+  await admin.query(`create database ${name}`);
+  await admin.end();
+  const url = new URL(postgres.url);
+  url.pathname = `/${name}`;
+  const engine = await createEngine({ databaseUrl: url.href, roles: new Set() });
+  await engine.stop();
+  return url.href;
+}
