@@ -7,7 +7,7 @@ import { ensureTopics, FEED_TOPICS } from '../../src/adapters/kafka/topics.ts';
 import { noLogger } from '../../src/commands/telemetry.ts';
 import { type KafkaServer, startKafka, whyNoKafka } from '../support/kafka-server.ts';
 
-const skip = whyNoKafka() !== undefined;
+const skip = whyNoKafka({ login: true }) !== undefined;
 const login = { username: 'me', password: 'secret' };
 const topics = { prefix: '', partitions: 1, replication: -1, retentionMs: 3_600_000, create: true };
 let kafka: KafkaServer;

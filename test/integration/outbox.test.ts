@@ -98,3 +98,20 @@ it('is written by a service only where it is switched on, and the API says how f
   const { rows } = await set.pool.query('select type, tenantid from outbox');
   expect(rows).toEqual([{ type: 'eventzr.jobs.enqueued.v1', tenantid: 'acme' }]);
 });
+
+it('is not what the view kafka_outbox shows, which says so when the log is elsewhere', async () => {
+  await using set = await setUp();
+  await appendJob(set.log, 'acme', 1);
+  const shown = async () => (await set.pool.query('select position, topic, type from kafka_outbox')).rows;
+  expect(await shown()).toHaveLength(EVENTS);
+  await set.pool.query('truncate events');
+  await set.pool.query(`insert into log_home (place) values ('EventStoreDB, streams eventzr.*')`);
+  await set.pool.query(`insert into forwarder_checkpoints (name, position, fence) values ('kafka', 42, 1)`);
+  expect(await shown()).toEqual([
+    {
+      position: '42',
+      topic: null,
+      type: 'the log is in EventStoreDB, streams eventzr.*: jobs forwarder status says what is pending',
+    },
+  ]);
+});

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { promisify } from 'node:util';
+import { dockerAnswers } from './containers.ts';
 import { type JavaProcess, runJava } from './java-process.ts';
 import { kafkaClassPath, missingForKafka } from './kafka-jars.ts';
 import { type KafkaLogin, type Listener, type SecuredListener, securedListener } from './kafka-login.ts';
@@ -11,7 +12,7 @@ import { freePort } from './running-service.ts';
 import { tempFolder } from './temp-folder.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** A Kafka broker of one's own: Apache Kafka on the machine's Java, one node, in a temporary folder. */
+/** A Kafka broker of one's own, one node: Apache Kafka on the machine's Java, or in a container where there is no Java. */
 export interface KafkaServer extends AsyncDisposable {
   readonly brokers: readonly string[];
   /** The same broker over TLS with a login, if asked for. */
@@ -24,11 +25,16 @@ export interface KafkaServer extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** Why suites that start brokers can't run here; undefined: they can. Says so on the terminal, too. */
-export function whyNoKafka(): string | undefined {
+/**
+ * Why suites that start brokers can't run here; undefined: they can. Says so on the terminal, too. Logins need Java, without
+ * them a container will do.
+ */
+export function whyNoKafka({ login = false }: { readonly login?: boolean } = {}): string | undefined {
   const missing = missingForKafka();
-  if (missing) console.warn(`SKIPPED: no Kafka for the tests: ${missing} (Java 17 or later, and Maven)`);
-  return missing;
+  if (missing === undefined || (!login && dockerAnswers())) return undefined;
+  const why = `${missing}${login ? '' : ', and Docker does not answer'}`;
+  console.warn(`SKIPPED: no Kafka for the tests: ${why} (Java 17 or later, and Maven)`);
+  return why;
 }
 
 export interface KafkaServerOptions {
@@ -39,6 +45,10 @@ export interface KafkaServerOptions {
 }
 
 export async function startKafka({ forSpeed = false, login }: KafkaServerOptions = {}): Promise<KafkaServer> {
+  if (!login && missingForKafka() !== undefined) {
+    const { startKafkaContainer } = await import('./kafka-container.ts');
+    return startKafkaContainer(containerSettings, answers);
+  }
   const classPath = await kafkaClassPath();
   const folder = await tempFolder();
   const port = await freePort();
@@ -104,27 +114,42 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
+/** What all brokers of tests have in common. */
+const COMMON: Readonly<Record<string, string>> = {
+  'process.roles': 'broker,controller',
+  'node.id': '1',
+  'inter.broker.listener.name': 'PLAINTEXT',
+  'controller.listener.names': 'CONTROLLER',
+  'num.partitions': '1',
+  'auto.create.topics.enable': 'false',
+  'default.replication.factor': '1',
+  'min.insync.replicas': '1',
+  'offsets.topic.replication.factor': '1',
+  'offsets.topic.num.partitions': '4',
+  'transaction.state.log.replication.factor': '1',
+  'transaction.state.log.min.isr': '1',
+  'group.initial.rebalance.delay.ms': '0',
+  // A killed broker may come back once its session is over.
+  'broker.session.timeout.ms': '2000',
+  'broker.heartbeat.interval.ms': '500',
+};
+
+const containerSettings = (port: number, controllerPort: number): Readonly<Record<string, string>> => ({
+  ...COMMON,
+  listeners: `PLAINTEXT://:9092,CONTROLLER://:${controllerPort}`,
+  'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+  'controller.quorum.voters': `1@localhost:${controllerPort}`,
+});
+
 const properties = (folder: string, port: number, controllerPort: number, secured?: Listener): string => `
-process.roles=broker,controller
-node.id=1
+${Object.entries(COMMON)
+  .map(([name, value]) => `${name}=${value}`)
+  .join('\n')}
 listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${secured?.address ?? ''}
 advertised.listeners=PLAINTEXT://127.0.0.1:${port}${secured?.address ?? ''}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL
-inter.broker.listener.name=PLAINTEXT
-controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
 log.dirs=${folder}/data
-num.partitions=1
-auto.create.topics.enable=false
-default.replication.factor=1
-min.insync.replicas=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-group.initial.rebalance.delay.ms=0
-# A killed broker may come back once its session is over.
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=500
 ${secured?.properties ?? ''}
 `;
