@@ -14,9 +14,10 @@ export interface SettleQuotasDeps {
   readonly metrics?: Metrics | undefined;
 }
 
-/** At most this part of the time goes into looking, however many tenants there are. */
+/** Looking through very many tenants may take at most this part of the time, as long as nobody waits too long for it. */
 const LOOKING_SHARE = 1 / 10;
 const EVERY_MS = 50;
+const LONGEST_PAUSE_MS = 500;
 /** A tenant far below its limits waits this long from one event to the next: nobody is refused for it. */
 const RELAXED_MS = 1_000;
 /** Tenants settled at once. */
@@ -43,22 +44,27 @@ export function settleQuotas(deps: SettleQuotasDeps): (signal: AbortSignal) => P
   return async (signal) => {
     const recent = new Map<string, Recent>();
     while (!signal.aborted) {
-      const startedAt = performance.now();
-      await settleDue(deps, recent, signal);
-      await pause(Math.max(EVERY_MS, (performance.now() - startedAt) / LOOKING_SHARE), signal);
+      const lookedMs = await settleDue(deps, recent, signal);
+      await pause(Math.min(LONGEST_PAUSE_MS, Math.max(EVERY_MS, lookedMs / LOOKING_SHARE)), signal);
     }
   };
 }
 
-/** Settles every tenant that is due. `recent` is the caller's memory from one time to the next. */
+/**
+ * Settles every tenant that is due. `recent` is the caller's memory from one time to the next. Answers how long it took to
+ * find them, in milliseconds.
+ */
 export async function settleDue(
   deps: SettleQuotasDeps,
   recent: Map<string, Recent>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const { accounts, clock, metrics = noMetrics } = deps;
+  let lookedMs = 0;
   for (let after = ''; !signal.aborted; ) {
+    const startedAt = performance.now();
     const page = await accounts.unsettled(after, BATCH);
+    lookedMs += performance.now() - startedAt;
     const now = clock.now();
     const due = page.filter((account) => isDue(account, remember(recent, account, now), now));
     await Promise.all(
@@ -84,6 +90,7 @@ export async function settleDue(
   }
   metrics.gauge('quota_settle_lag_seconds', lagMs / 1_000);
   metrics.gauge('quota_task_ran_at', now / 1_000, { task: 'settle' });
+  return lookedMs;
 }
 
 const NEVER = Number.NEGATIVE_INFINITY;

@@ -167,7 +167,9 @@ export class QuotaWorld {
   #settler(log: EventLog): () => Promise<void> {
     const recent = new Map<string, Recent>();
     const { signal } = new AbortController();
-    return () => settleDue(this.#fenceDeps(log), recent, signal);
+    return async () => {
+      await settleDue(this.#fenceDeps(log), recent, signal);
+    };
   }
 
   #fenceDeps(log: EventLog): FenceReservationsDeps {
