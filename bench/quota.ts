@@ -12,6 +12,7 @@ import { systemClock, systemIds } from '../src/adapters/system.ts';
 import { createEnqueueJobs } from '../src/commands/enqueue-jobs.ts';
 import { QuotaGate } from '../src/commands/quota-gate.ts';
 import { createSetTerms } from '../src/commands/set-terms.ts';
+import { type Metrics, noMetrics } from '../src/commands/telemetry.ts';
 import { asJsonText } from '../src/domain/json-text.ts';
 import { DEFAULT_TERMS, type QuotaLimits, UNLIMITED } from '../src/domain/tenant-quota/limits.ts';
 import { startPostgres } from './compare/servers.ts';
@@ -47,6 +48,7 @@ const counts = new Map<string, number>();
 const metrics = {
   count: (name: string, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by),
   gauge() {},
+  gauges() {},
   observe() {},
 };
 const clock = systemClock;

@@ -85,6 +85,7 @@ function timerTasks({
     led('reservation_fence', fenceReservations(quotas)),
     led('quota_reset', resetQuotas(quotas)),
     led('plans', tenancy.applyPlans),
+    led('tenant_figures', tenancy.tenantFigures),
     { name: 'plans_file', task: tenancy.keepFile },
     { name: 'staged_jobs', task: (signal) => stagedJobsRelay.run(signal) },
     { name: 'operations', task: (signal) => operations.run(signal) },

@@ -2,14 +2,18 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { StartupError } from './adapters/process/startup-error.ts';
 import { type PlanTerms, planDocument, planName, toTerms } from './commands/plans/plan-terms.ts';
-import { setting } from './setting.ts';
+import { setting, wholeNumber } from './setting.ts';
 
 export interface PlanSettings {
   /** JSON file with plans by name; absent: only those made over the API. */
   readonly plansFile?: string | undefined;
   /** Plan of tenants that nothing was ever set for; absent: they have no limits. */
   readonly defaultPlan?: string | undefined;
+  /** Tenants that have figures of their own on /metrics; 0: none. Default 20. */
+  readonly tenantMetrics?: number | undefined;
 }
+
+export const DEFAULT_TENANT_METRICS = 20;
 
 export const PLAN_SETTINGS = {
   PLANS_FILE: setting(
@@ -22,6 +26,11 @@ export const PLAN_SETTINGS = {
     '',
     'Plan of tenants that nothing was ever set for, given to them at their first enqueue. Not set: they have no limits',
   ),
+  TENANT_METRICS: setting(
+    wholeNumber(0, 1_000),
+    String(DEFAULT_TENANT_METRICS),
+    'Tenants that have figures of their own on `/metrics`: those with the most unfinished jobs. All others are one',
+  ),
 } as const;
 
 type Schemas = { [Name in keyof typeof PLAN_SETTINGS]: (typeof PLAN_SETTINGS)[Name]['schema'] };
@@ -29,6 +38,7 @@ type Schemas = { [Name in keyof typeof PLAN_SETTINGS]: (typeof PLAN_SETTINGS)[Na
 export const planSettings = (values: Readonly<z.infer<z.ZodObject<Schemas>>>): PlanSettings => ({
   plansFile: values.PLANS_FILE,
   defaultPlan: values.DEFAULT_PLAN,
+  tenantMetrics: values.TENANT_METRICS,
 });
 
 const fileSchema = z.record(planName, planDocument);

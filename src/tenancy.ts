@@ -1,6 +1,8 @@
 import type pg from 'pg';
 import { createPlanStore } from './adapters/postgres/plans.ts';
 import type { StageJobs } from './adapters/postgres/staged-jobs.ts';
+import { createTenantFigures } from './adapters/postgres/tenant-figures.ts';
+import { observeWaits } from './commands/observe-waits.ts';
 import { pause } from './commands/pause.ts';
 import { type ApplyPlansDeps, createApplyPlans } from './commands/plans/apply-plans.ts';
 import { type AssignTerms, createAssignTerms } from './commands/plans/assign-terms.ts';
@@ -11,7 +13,7 @@ import type { QuotaGate } from './commands/quota-gate.ts';
 import type { Logger, Metrics } from './commands/telemetry.ts';
 import type { UseCases } from './commands/use-cases.ts';
 import { DEFAULT_TERMS, type QuotaTerms } from './domain/tenant-quota/limits.ts';
-import { type PlanSettings, readPlans } from './plan-settings.ts';
+import { DEFAULT_TENANT_METRICS, type PlanSettings, readPlans } from './plan-settings.ts';
 import type { QuotaQueries } from './projections/quota-queries.ts';
 
 /** Plans, and which tenant is held to what. */
@@ -30,6 +32,8 @@ export interface Tenancy {
   readonly stageJobs: (stageJobs: StageJobs) => StageJobs;
   /** For one leader at a time. */
   readonly applyPlans: (signal: AbortSignal) => Promise<void>;
+  /** Reports what tenants use; for one leader at a time. */
+  readonly tenantFigures: (signal: AbortSignal) => Promise<void>;
   /** Writes the plans of the file down. */
   readonly keepFile: (signal: AbortSignal) => Promise<void>;
 }
@@ -38,7 +42,7 @@ export interface TenancyOptions {
   readonly pool: pg.Pool;
   readonly settings: PlanSettings;
   readonly useCases: UseCases;
-  readonly gate: Pick<QuotaGate, 'known'>;
+  readonly gate: Pick<QuotaGate, 'known' | 'lastKnown'>;
   readonly queries: Pick<QuotaQueries, 'listTenants'>;
   readonly caughtUp: ApplyPlansDeps['caughtUp'];
   readonly clock: Clock;
@@ -49,8 +53,8 @@ export interface TenancyOptions {
 
 /** Throws StartupError when the file with plans can't be used. */
 export function createTenancy(options: TenancyOptions): Tenancy {
-  const { pool, settings, useCases, gate, queries, clock } = options;
-  const { plansFile, defaultPlan } = settings;
+  const { pool, settings, useCases, gate, queries, clock, metrics } = options;
+  const { plansFile, defaultPlan, tenantMetrics = DEFAULT_TENANT_METRICS } = settings;
   const fromFile = plansFile === undefined ? undefined : readPlans(plansFile);
   const plans = createPlanStore(pool, clock);
   const ensureTerms = createEnsureTerms({ ...options, plans, defaultPlan });
@@ -69,16 +73,16 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       const plan = defaultPlan === undefined ? undefined : await plans.recent(defaultPlan);
       return plan ? termsOf(plan) : DEFAULT_TERMS;
     },
-    useCases:
-      defaultPlan === undefined
-        ? useCases
-        : {
-            ...useCases,
-            async enqueueJobs(context, ...rest) {
-              await ensureTerms(context.tenantId, context.correlationId);
-              return useCases.enqueueJobs(context, ...rest);
-            },
-          },
+    useCases: {
+      ...useCases,
+      claimJobs: observeWaits(useCases.claimJobs, gate, metrics),
+      ...(defaultPlan !== undefined && {
+        async enqueueJobs(context, ...rest) {
+          await ensureTerms(context.tenantId, context.correlationId);
+          return useCases.enqueueJobs(context, ...rest);
+        },
+      }),
+    },
     stageJobs: (stageJobs) =>
       defaultPlan === undefined
         ? stageJobs
@@ -87,6 +91,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
             return stageJobs(client, context, requests);
           },
     applyPlans,
+    tenantFigures: createTenantFigures({ pool, clock, metrics, most: tenantMetrics }),
     async keepFile(signal) {
       if (fromFile) await plans.replaceFromFile(fromFile);
       while (!signal.aborted) await pause(60_000, signal);

@@ -28,6 +28,12 @@ export function prometheusMetrics(): PrometheusMetrics {
     count: (name, by = 1, labels: Labels = {}) =>
       unharmed(() => counters.get(name.replace(/_total$/, ''))?.inc(labels, by)),
     gauge: (name, value, labels: Labels = {}) => unharmed(() => gauges.get(name)?.set(labels, value)),
+    gauges: (name, values) =>
+      unharmed(() => {
+        const gauge = gauges.get(name);
+        gauge?.reset();
+        for (const [value, labels] of values) gauge?.set(labels, value);
+      }),
     observe: (name, seconds, labels: Labels = {}) =>
       unharmed(() => histograms.get(name.replace(/_seconds$/, ''))?.observe(labels, seconds)),
     text: () => registry.metrics(),

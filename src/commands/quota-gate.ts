@@ -66,6 +66,14 @@ export class QuotaGate {
     return this.#cache.get(tenantId, TERMS_MAX_AGE_MS);
   }
 
+  /** However old; undefined: not known yet, and read for the next time. For what need not be right. */
+  lastKnown(tenantId: string): KnownQuota | undefined {
+    const known = this.#cache.get(tenantId, Number.POSITIVE_INFINITY);
+    if (!(known instanceof Promise)) return known;
+    known.catch(() => undefined);
+    return undefined;
+  }
+
   /** Whether the tenant's quota has any say in what it enqueues; without a promise when that is known. */
   hasASay(tenantId: string): boolean | Promise<boolean> {
     const known = this.#cache.get(tenantId, TERMS_MAX_AGE_MS);

@@ -14,9 +14,11 @@ export interface Metrics {
   count(name: string, by?: number, labels?: Labels): void;
   /** Sets a gauge. */
   gauge(name: string, value: number, labels?: Labels): void;
+  /** Sets a gauge for these labels, and for no others any more. */
+  gauges(name: string, values: readonly (readonly [value: number, labels: Labels])[]): void;
   /** Adds to a histogram of durations, `…_seconds`. */
   observe(name: string, seconds: number, labels?: Labels): void;
 }
 
 export const noLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-export const noMetrics: Metrics = { count() {}, gauge() {}, observe() {} };
+export const noMetrics: Metrics = { count() {}, gauge() {}, gauges() {}, observe() {} };

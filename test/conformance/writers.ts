@@ -71,6 +71,7 @@ export function countingMetrics(): CountingMetrics {
   return {
     count: (name, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by),
     gauge() {},
+    gauges() {},
     observe() {},
     counted: (name) => counts.get(name) ?? 0,
   };

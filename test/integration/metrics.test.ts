@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { prometheusMetrics } from '../../src/adapters/metrics.ts';
 import { METRICS } from '../../src/adapters/metrics-catalogue.ts';
 
-const TYPES = { count: 'counter', gauge: 'gauge', observe: 'histogram' } as const;
-const SUFFIXES = { count: /_total$/, gauge: /$^/, observe: /_seconds$/ } as const;
+const TYPES = { count: 'counter', gauge: 'gauge', gauges: 'gauge', observe: 'histogram' } as const;
+const SUFFIXES = { count: /_total$/, gauge: /$^/, gauges: /$^/, observe: /_seconds$/ } as const;
 
 /** Every figure that the source reports, by reading it. */
 function reported(): ReadonlyMap<string, string> {
@@ -12,7 +12,7 @@ function reported(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const file of globSync('**/*.ts', { cwd: root })) {
     const text = readFileSync(root + file, 'utf8');
-    for (const match of text.matchAll(/etrics\??\.(count|gauge|observe)\(\s*'([a-z_]+)'/g)) {
+    for (const match of text.matchAll(/etrics\??\.(count|gauges?|observe)\(\s*'([a-z_]+)'/g)) {
       const method = match[1] as keyof typeof TYPES;
       found.set((match[2] ?? '').replace(SUFFIXES[method], ''), TYPES[method]);
     }
@@ -33,12 +33,16 @@ describe('metrics', () => {
     metrics.count('event_log_append_events', 3);
     metrics.gauge('leader', 1, { name: 'timers' });
     metrics.observe('event_log_append', 0.002);
+    metrics.gauges('tenant_usage', [[7, { tenant: 'gone', limit: 'jobsPerDay' }]]);
+    metrics.gauges('tenant_usage', [[3, { tenant: 'acme', limit: 'jobsPerDay' }]]);
     metrics.count('undeclared');
     const text = await metrics.text();
     expect(text).toContain('eventzr_event_log_append_events_total 3');
     expect(text).toContain('eventzr_leader{name="timers"} 1');
     expect(text).toContain('eventzr_event_log_append_seconds_count 1');
     expect(text).toContain('eventzr_process_cpu_seconds_total');
+    expect(text).toContain('eventzr_tenant_usage{tenant="acme",limit="jobsPerDay"} 3');
+    expect(text).not.toContain('gone');
     expect(text).not.toContain('undeclared');
   });
 });

@@ -60,6 +60,7 @@ const reconcile = () =>
           reconciled[kind] = (reconciled[kind] ?? 0) + (by ?? 1);
         },
         gauge: () => undefined,
+        gauges: () => undefined,
         observe: () => undefined,
       },
     }),
