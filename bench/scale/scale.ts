@@ -22,6 +22,9 @@ const { values } = parseArgs({
 const [events, waiting, jobs, rounds] = [values.events, values.waiting, values.jobs, values.rounds].map(
   Number,
 ) as [number, number, number, number];
+const began = performance.now();
+const progress = (...what: readonly unknown[]): void =>
+  console.error(`${Math.round((performance.now() - began) / 1_000)} s`, ...what);
 const count = (n: number): string => Math.round(n).toLocaleString('en');
 const ms = (n: number | undefined): string => (n ?? Number.NaN).toFixed(1);
 
@@ -40,7 +43,9 @@ async function measureAll(): Promise<string[]> {
   const filling = await fill(large, events / 3, waiting);
   await fill(small, 0, 10_000);
   const memory = { small: await serverMemory(small, 15), large: await serverMemory(large, 15) };
+  progress('memory', JSON.stringify(memory));
   const rebuilt = await rebuildRate(large);
+  progress('rebuilt at', rebuilt);
 
   const rates: { empty: number; large: number }[] = [];
   let worked = '';
@@ -52,7 +57,7 @@ async function measureAll(): Promise<string[]> {
       empty: empty.withReadModelsPerSecond ?? Number.NaN,
       large: full.withReadModelsPerSecond ?? Number.NaN,
     });
-    console.error('endToEnd', round + 1, JSON.stringify(rates.at(-1)));
+    progress('endToEnd', round + 1, JSON.stringify(rates.at(-1)));
   }
   const pool = createPool({ connectionString: worked });
   const sizes = await bytesPerJob(pool, jobs);
@@ -90,11 +95,13 @@ async function fill(url: string, completed: number, idle: number): Promise<numbe
   await writeWaiting(writer.parts.pool, idle);
   await writer.parts.pool.query('analyze events');
   await writer.stop();
+  progress('written', completed * 3 + idle);
   const engine = await createEngine({ databaseUrl: url });
   const began = performance.now();
   await caughtUp(engine);
   const seconds = (performance.now() - began) / 1_000;
   await engine.stop();
+  progress('followed in', seconds);
   return (completed * 3 + idle) / seconds;
 }
 
