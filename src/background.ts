@@ -69,7 +69,7 @@ function timerTasks({
   const deps = { ...dispatch, wake: () => dispatcher.wake() };
   const quotas = {
     ...dispatch,
-    accounts: createQuotaAccounts(pool),
+    accounts: createQuotaAccounts(projectionEnvironment.pool),
     handler: createQuotaHandler(dispatch.log),
     jobs: dispatch.handler,
   };
