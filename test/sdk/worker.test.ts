@@ -282,6 +282,6 @@ describe('stopping', () => {
   it('is done at once when there is nothing to do, also before the start', async () => {
     const idle = working(new FakeTransport(), () => 1);
     await Promise.all([idle.stop(), idle.stop()]);
-    await new JobsWorker({ connection: new FakeTransport(), handlers: { work: () => 1 } }).stop();
+    await new JobsWorker({ connection: new FakeTransport(), handlers: { work: () => undefined } }).stop();
   });
 });
