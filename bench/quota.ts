@@ -45,11 +45,9 @@ const pool = createPool({ connectionString: database.href, max: 12 });
 await migrate(pool);
 
 const counts = new Map<string, number>();
-const metrics = {
-  count: (name: string, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by),
-  gauge() {},
-  gauges() {},
-  observe() {},
+const metrics: Metrics = {
+  ...noMetrics,
+  count: (name, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by),
 };
 const clock = systemClock;
 const ids = systemIds(clock);

@@ -20,38 +20,21 @@ import { createQueries } from './adapters/postgres/queries/queries.ts';
 import { createRateBuckets } from './adapters/postgres/rate-buckets.ts';
 import { postgresReadyQueue } from './adapters/postgres/ready-queue.ts';
 import { createRepublicationStore } from './adapters/postgres/republications.ts';
-import { createStageJobs, createStagingArea, type StageJobs } from './adapters/postgres/staged-jobs.ts';
+import { createStageJobs, type StageJobs } from './adapters/postgres/staged-jobs.ts';
 import { createStagedJobsRelay, type StagedJobsRelay } from './adapters/postgres/staged-jobs-relay.ts';
 import { systemClock, systemIds } from './adapters/system.ts';
-import { createAcknowledge } from './commands/acknowledge.ts';
-import { createAmendJob } from './commands/amend-job.ts';
-import { createCancelJob } from './commands/cancel-job.ts';
 import { ClaimDispatcher } from './commands/claim-dispatcher.ts';
-import { createClaimJobs } from './commands/claim-jobs.ts';
 import { decodeEvent } from './commands/decode-event.ts';
 import type { DispatchDeps } from './commands/dispatch-deps.ts';
-import { createEnqueueJobs, createEnqueueStaged } from './commands/enqueue-jobs.ts';
-import { createHeartbeat } from './commands/heartbeat.ts';
+import { createEnqueueStaged } from './commands/enqueue-jobs.ts';
 import { createJobHandler } from './commands/job-handler.ts';
-import { createLimitQueue } from './commands/limit-queue.ts';
-import { createPauseQueue } from './commands/pause-queue.ts';
 import type { Clock, Ids } from './commands/ports.ts';
-import { createPurgeDeadLetter } from './commands/purge-dead-letter.ts';
 import { QuotaGate } from './commands/quota-gate.ts';
 import { createReadJob, type ReadJob } from './commands/read-job.ts';
-import { createReadQuota } from './commands/read-quota.ts';
 import type { ReadyQueue } from './commands/ready-queue.ts';
 import { RecentStates } from './commands/recent-states.ts';
-import { createReplayDeadLetter } from './commands/replay-dead-letter.ts';
-import { createResetQuota } from './commands/reset-quota.ts';
-import { createResumeQueue } from './commands/resume-queue.ts';
-import { createResumeTenant } from './commands/resume-tenant.ts';
-import { createRetryJob } from './commands/retry-job.ts';
-import { createSetTerms } from './commands/set-terms.ts';
-import { createSuspendTenant } from './commands/suspend-tenant.ts';
 import { type Logger, type Metrics, noLogger, noMetrics } from './commands/telemetry.ts';
 import type { UseCases } from './commands/use-cases.ts';
-import { WorkerWatch } from './commands/worker-watch.ts';
 import type { EventStoreDbSettings } from './eventstoredb-settings.ts';
 import { createInbound, DEFAULT_INBOUND, type Inbound, type InboundSettings } from './inbound.ts';
 import { type ClosableLog, openLog } from './open-log.ts';
@@ -68,6 +51,7 @@ import { queueStatsProjection } from './projections/queue-stats.ts';
 import { QUOTA_USAGE, quotaUsageProjection } from './projections/quota-usage.ts';
 import { readyJobs } from './projections/ready-jobs.ts';
 import { createTenancy, type Tenancy } from './tenancy.ts';
+import { createUseCases } from './use-cases.ts';
 
 export interface PartsOptions {
   readonly databaseUrl: string;
@@ -183,7 +167,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
   const tenancy = createTenancy({
     pool,
     settings: options.plans ?? {},
-    useCases: createUseCases(pool, dispatch, dispatcher, gate, options),
+    useCases: createUseCases(pool, dispatch, dispatcher, gate, options.maxPayloadBytes),
     gate,
     queries,
     caughtUp: async () => freshness.waitFor(QUOTA_USAGE, await log.head(), 10_000),
@@ -265,37 +249,5 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
       await log.close();
       await Promise.all([pool, projectionPool, leaderPool].map((open) => open.end()));
     },
-  };
-}
-
-function createUseCases(
-  pool: pg.Pool,
-  dispatch: DispatchDeps,
-  dispatcher: ClaimDispatcher,
-  gate: QuotaGate,
-  { maxPayloadBytes }: PartsOptions,
-): UseCases {
-  const { log, clock, ids, readyQueue, metrics } = dispatch;
-  const change = { log, clock, ids, maxPayloadBytes };
-  const changeQuota = { log, clock, ids, changed: gate.know.bind(gate) };
-  const workers = new WorkerWatch(readyQueue, clock);
-  return {
-    enqueueJobs: createEnqueueJobs({ ...change, gate, metrics, staging: createStagingArea(pool) }),
-    cancelJob: createCancelJob(change),
-    retryJob: createRetryJob(change),
-    amendJob: createAmendJob(change),
-    replayDeadLetter: createReplayDeadLetter(change),
-    purgeDeadLetter: createPurgeDeadLetter(change),
-    pauseQueue: createPauseQueue(change),
-    resumeQueue: createResumeQueue(change),
-    limitQueue: createLimitQueue(change),
-    claimJobs: createClaimJobs({ ...dispatch, dispatcher, workers }),
-    heartbeat: createHeartbeat({ ...dispatch, workers }),
-    acknowledge: createAcknowledge(dispatch),
-    setTerms: createSetTerms(changeQuota),
-    resetQuota: createResetQuota(changeQuota),
-    suspendTenant: createSuspendTenant(changeQuota),
-    resumeTenant: createResumeTenant(changeQuota),
-    readQuota: createReadQuota({ log }),
   };
 }

@@ -1,8 +1,10 @@
 import { createPostgresEventLog, type PostgresEventLog } from '../../src/adapters/postgres/event-log.ts';
 import { createDatabase } from '../support/database.ts';
-import { exerciseQuotaGate } from './quota-gate-suite.ts';
+import type { LogForGates } from '../support/gated.ts';
+import { exerciseAdmittedJobs } from './quota-gate-jobs.ts';
+import { exerciseLimits } from './quota-gate-limits.ts';
 
-exerciseQuotaGate('Postgres', async () => {
+const make = async (): Promise<LogForGates> => {
   const database = await createDatabase();
   const logs: PostgresEventLog[] = [];
   return {
@@ -16,4 +18,7 @@ exerciseQuotaGate('Postgres', async () => {
       await database[Symbol.asyncDispose]();
     },
   };
-});
+};
+
+exerciseLimits('Postgres', make);
+exerciseAdmittedJobs('Postgres', make);

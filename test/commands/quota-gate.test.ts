@@ -1,7 +1,12 @@
 import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
-import { exerciseQuotaGate } from './quota-gate-suite.ts';
+import type { LogForGates } from '../support/gated.ts';
+import { exerciseAdmittedJobs } from './quota-gate-jobs.ts';
+import { exerciseLimits } from './quota-gate-limits.ts';
 
-exerciseQuotaGate('memory', async () => {
+const make = async (): Promise<LogForGates> => {
   const log = createMemoryEventLog();
   return { open: () => log, async [Symbol.asyncDispose]() {} };
-});
+};
+
+exerciseLimits('memory', make);
+exerciseAdmittedJobs('memory', make);

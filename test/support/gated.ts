@@ -71,3 +71,19 @@ export async function quotaEvents<Type extends TenantQuotaEvent['type']>(
     (event): event is Extract<TenantQuotaEvent, { readonly type: Type }> => event?.type === type,
   );
 }
+
+export interface LogForGates extends AsyncDisposable {
+  /** The same log as a process of its own has it. */
+  open(): EventLog;
+}
+
+/** A log of which the test replaces methods. */
+export const bound = (log: EventLog): EventLog => ({
+  append: (requests) => log.append(requests),
+  readStream: (stream, options) => log.readStream(stream, options),
+  readStreams: (streams) => log.readStreams(streams),
+  readLog: (after, limit, filter) => log.readLog(after, limit, filter),
+  subscribe: (after, options) => log.subscribe(after, options),
+  head: () => log.head(),
+  truncate: (stream, before) => log.truncate(stream, before),
+});

@@ -1,26 +1,24 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { jobCodec } from '../../src/commands/job-codec.ts';
-import { createJobHandler } from '../../src/commands/job-handler.ts';
-import { type EventLog, LogUnavailableError } from '../../src/commands/ports.ts';
-import { createReadJob } from '../../src/commands/read-job.ts';
-import { systemMetadata } from '../../src/commands/system-metadata.ts';
-import { jobStream } from '../../src/domain/job/stream.ts';
+import type { EventLog } from '../../src/commands/ports.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
 import { caller, jobRequest } from '../support/caller.ts';
-import { created, gated, HandClock, jobsIn, quotaEvents, wholeLog } from '../support/gated.ts';
+import {
+  bound,
+  created,
+  gated,
+  HandClock,
+  jobsIn,
+  type LogForGates,
+  quotaEvents,
+  wholeLog,
+} from '../support/gated.ts';
 import { DAY_MS, NOON, termsOf } from '../support/quota-states.ts';
 
-export interface LogForGates extends AsyncDisposable {
-  /** The same log as a process of its own has it. */
-  open(): EventLog;
-}
-
-const COMMAND = '01890a5d-ac96-774b-bcce-b302099a8057';
 const MIDNIGHT = NOON + DAY_MS / 2;
 
-/** What the gate promises, whatever the log is made of. */
-export function exerciseQuotaGate(name: string, make: () => Promise<LogForGates>): void {
-  describe(`quota gate over ${name}`, () => {
+/** What the gate refuses, puts off and tells, whatever the log is made of. */
+export function exerciseLimits(name: string, make: () => Promise<LogForGates>): void {
+  describe(`limits at the quota gate over ${name}`, () => {
     let subject: LogForGates;
     let log: EventLog;
     let clock: HandClock;
@@ -74,99 +72,6 @@ export function exerciseQuotaGate(name: string, make: () => Promise<LogForGates>
       ]);
       expect(await jobsIn(log)).toBe(2);
       expect(created(await enqueue(2))).toHaveLength(1);
-    });
-
-    it('grants exactly the limit to three processes that race for the last slots', async () => {
-      const limit = 137;
-      const processes = [subject.open(), subject.open(), subject.open()].map((own) => gated(own, clock));
-      await processes[0]?.setTerms(termsOf({ unfinishedJobs: limit }));
-      const calls = Array.from({ length: 90 }, (_, index) => processes[index % 3]?.enqueue(1 + (index % 5)));
-      const results = (await Promise.all(calls)).flatMap((some) => some ?? []);
-      expect(created(results)).toHaveLength(limit);
-      expect(results.filter(({ kind }) => kind === 'refused')).toHaveLength(results.length - limit);
-      expect(await jobsIn(log)).toBe(limit);
-      const reserved = await quotaEvents(log, 'QuotaReserved');
-      expect(reserved.at(-1)?.data.after.unfinished).toBe(limit);
-      expect(new Set(reserved.flatMap(({ data }) => data.jobIds))).toEqual(new Set(created(results)));
-    });
-
-    it('writes one reservation for calls that come together', async () => {
-      const { enqueue, setTerms } = gated(log, clock);
-      await setTerms(termsOf({ unfinishedJobs: 1_000 }));
-      await enqueue(1);
-      await Promise.all(Array.from({ length: 64 }, () => enqueue(1)));
-      expect(await quotaEvents(log, 'QuotaReserved')).toHaveLength(2);
-    });
-
-    it('creates every job under the reservation that its slot comes from', async () => {
-      const { enqueue, setTerms } = gated(log, clock);
-      await setTerms(termsOf({ jobsPerDay: 5 }));
-      const [jobId = ''] = created(await enqueue(1));
-      const [reserved] = await quotaEvents(log, 'QuotaReserved');
-      expect(reserved?.data.jobIds).toEqual([jobId]);
-      const [stored] = await log.readStream(jobStream('acme', jobId));
-      expect(stored && jobCodec.decode(stored)).toMatchObject({
-        data: { reservationId: reserved?.data.reservationId },
-      });
-    });
-
-    it('answers a repeated call as the first one when nothing more fits', async () => {
-      const { enqueueJobs, setTerms } = gated(log, clock);
-      await setTerms(termsOf({ unfinishedJobs: 2 }));
-      const call = (atomic: boolean, commandId: string) =>
-        enqueueJobs(caller(), [jobRequest(), jobRequest()], { commandId, atomic });
-      const first = await call(false, COMMAND);
-      expect(created(first)).toHaveLength(2);
-      expect(await call(false, COMMAND)).toEqual(first);
-      expect(await quotaEvents(log, 'QuotaReserved')).toHaveLength(1);
-      expect(created(await call(true, '01890a5d-ac96-774b-bcce-b302099a8058'))).toEqual([]);
-    });
-
-    it('reserves once for each job when a call is repeated while it runs', async () => {
-      const { enqueueJobs, setTerms } = gated(log, clock);
-      await setTerms(termsOf({ unfinishedJobs: 10 }));
-      const call = () => enqueueJobs(caller(), [jobRequest()], { commandId: COMMAND });
-      await Promise.all([call(), call()]);
-      for (const { data } of await quotaEvents(log, 'QuotaReserved'))
-        expect(new Set(data.jobIds).size).toBe(data.jobIds.length);
-      expect(await jobsIn(log)).toBe(1);
-    });
-
-    it('answers with the job that has the key when nothing more fits', async () => {
-      const { enqueue, setTerms } = gated(log, clock);
-      await setTerms(termsOf({ unfinishedJobs: 1 }));
-      const [jobId] = created(await enqueue(1, { dedupeKey: 'k' }));
-      expect(await enqueue(1, { dedupeKey: 'k' })).toMatchObject([
-        { kind: 'deduplicated', snapshot: { jobId } },
-      ]);
-      expect(await enqueue(1, { dedupeKey: 'other' })).toMatchObject([
-        { kind: 'refused', reason: 'quota_exceeded' },
-      ]);
-      expect(await quotaEvents(log, 'QuotaReserved')).toHaveLength(1);
-    });
-
-    it('creates a keyed job that was refused once there is room', async () => {
-      const { enqueue, setTerms } = gated(log, clock);
-      await setTerms(termsOf({ unfinishedJobs: 0 }));
-      expect(created(await enqueue(1, { dedupeKey: 'k' }))).toEqual([]);
-      await setTerms(termsOf({ unfinishedJobs: 1 }));
-      clock.pass(51);
-      expect(created(await enqueue(1, { dedupeKey: 'k' }))).toHaveLength(1);
-    });
-
-    it('does not lose a job that comes after its slot was taken back', async () => {
-      const late = fencingOnce(log);
-      const { enqueueJobs, setTerms } = gated(late, clock);
-      await setTerms(termsOf({ unfinishedJobs: 10 }));
-      const call = () => enqueueJobs(caller(), [jobRequest(), jobRequest()], { commandId: COMMAND });
-      const first = created(await call());
-      expect(first).toHaveLength(2);
-      expect(await jobsIn(log)).toBe(2);
-      for (const jobId of first) expect(await createReadJob({ log })('acme', jobId)).toBeDefined();
-      expect(created(await call())).toEqual(first);
-      expect(await jobsIn(log)).toBe(2);
-      const reserved = (await quotaEvents(log, 'QuotaReserved')).map(({ data }) => data.jobIds);
-      expect(reserved[1]).toEqual([first[0]]);
     });
 
     it('refuses a suspended tenant and lets it in again once it is resumed', async () => {
@@ -325,66 +230,8 @@ export function exerciseQuotaGate(name: string, make: () => Promise<LogForGates>
       expect(calls).toEqual(['read quota-acme', 'append']);
       expect((await wholeLog(log)).every(({ type }) => type === 'JobEnqueued')).toBe(true);
     });
-
-    it('tells all who share a reservation when nobody knows whether it was written, and goes on', async () => {
-      let away = false;
-      const { enqueue, setTerms } = gated(
-        {
-          ...bound(log),
-          append: async (requests) => {
-            if (away) throw new LogUnavailableError('away');
-            return log.append(requests);
-          },
-        },
-        clock,
-      );
-      await setTerms(termsOf({ unfinishedJobs: 10 }));
-      await enqueue(1);
-      away = true;
-      const outcomes = await Promise.allSettled([enqueue(1), enqueue(1)]);
-      expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-      away = false;
-      expect(created(await enqueue(1))).toHaveLength(1);
-    });
-
-    it('turns away calls of a tenant that has too many waiting', async () => {
-      const held = Promise.withResolvers<void>();
-      const { enqueue, setTerms } = gated(
-        {
-          ...bound(log),
-          append: async (requests) => {
-            if (requests[0]?.events[0]?.type === 'QuotaReserved') await held.promise;
-            return log.append(requests);
-          },
-        },
-        clock,
-      );
-      await setTerms(termsOf({ unfinishedJobs: 10 }));
-      const calls = Array.from({ length: 53 }, () =>
-        enqueue(1_000).then(
-          (results) => created(results).length,
-          (error) => error.code,
-        ),
-      );
-      expect(await Promise.race(calls)).toBe('log_overloaded');
-      held.resolve();
-      const answers = await Promise.all(calls);
-      expect(answers.filter((answer) => answer === 'log_overloaded').length).toBeGreaterThan(0);
-      expect(answers.filter((answer) => answer === 10)).toHaveLength(1);
-      expect(await jobsIn(log)).toBe(10);
-    });
   });
 }
-
-const bound = (log: EventLog): EventLog => ({
-  append: (requests) => log.append(requests),
-  readStream: (stream, options) => log.readStream(stream, options),
-  readStreams: (streams) => log.readStreams(streams),
-  readLog: (after, limit, filter) => log.readLog(after, limit, filter),
-  subscribe: (after, options) => log.subscribe(after, options),
-  head: () => log.head(),
-  truncate: (stream, before) => log.truncate(stream, before),
-});
 
 const counting = (log: EventLog, calls: string[]): EventLog => ({
   ...bound(log),
@@ -401,22 +248,3 @@ const counting = (log: EventLog, calls: string[]): EventLog => ({
     return log.readStreams(streams);
   },
 });
-
-/** The sweeper comes between the first reservation and the first of its jobs. */
-function fencingOnce(log: EventLog): EventLog {
-  let done = false;
-  return {
-    ...bound(log),
-    async append(requests) {
-      const [request] = requests;
-      if (!done && request && request.stream.startsWith('job-')) {
-        done = true;
-        const at = NOON + 60_000;
-        const metadata = systemMetadata('fence', 'acme', 'fence', at);
-        const command = { type: 'VoidJob', reason: 'never created', at } as const;
-        await createJobHandler(log).handle([{ stream: request.stream, command, metadata }]);
-      }
-      return log.append(requests);
-    },
-  };
-}

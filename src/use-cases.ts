@@ -1,0 +1,57 @@
+import type pg from 'pg';
+import { createStagingArea } from './adapters/postgres/staged-jobs.ts';
+import { createAcknowledge } from './commands/acknowledge.ts';
+import { createAmendJob } from './commands/amend-job.ts';
+import { createCancelJob } from './commands/cancel-job.ts';
+import type { ClaimDispatcher } from './commands/claim-dispatcher.ts';
+import { createClaimJobs } from './commands/claim-jobs.ts';
+import type { DispatchDeps } from './commands/dispatch-deps.ts';
+import { createEnqueueJobs } from './commands/enqueue-jobs.ts';
+import { createHeartbeat } from './commands/heartbeat.ts';
+import { createLimitQueue } from './commands/limit-queue.ts';
+import { createPauseQueue } from './commands/pause-queue.ts';
+import { createPurgeDeadLetter } from './commands/purge-dead-letter.ts';
+import type { QuotaGate } from './commands/quota-gate.ts';
+import { createReadQuota } from './commands/read-quota.ts';
+import { createReplayDeadLetter } from './commands/replay-dead-letter.ts';
+import { createResetQuota } from './commands/reset-quota.ts';
+import { createResumeQueue } from './commands/resume-queue.ts';
+import { createResumeTenant } from './commands/resume-tenant.ts';
+import { createRetryJob } from './commands/retry-job.ts';
+import { createSetTerms } from './commands/set-terms.ts';
+import { createSuspendTenant } from './commands/suspend-tenant.ts';
+import type { UseCases } from './commands/use-cases.ts';
+import { WorkerWatch } from './commands/worker-watch.ts';
+
+/** Everything that can be asked of the service, over these parts. */
+export function createUseCases(
+  pool: pg.Pool,
+  dispatch: DispatchDeps,
+  dispatcher: ClaimDispatcher,
+  gate: QuotaGate,
+  maxPayloadBytes: number | undefined,
+): UseCases {
+  const { log, clock, ids, readyQueue, metrics } = dispatch;
+  const change = { log, clock, ids, maxPayloadBytes };
+  const changeQuota = { log, clock, ids, changed: gate.know.bind(gate) };
+  const workers = new WorkerWatch(readyQueue, clock);
+  return {
+    enqueueJobs: createEnqueueJobs({ ...change, gate, metrics, staging: createStagingArea(pool) }),
+    cancelJob: createCancelJob(change),
+    retryJob: createRetryJob(change),
+    amendJob: createAmendJob(change),
+    replayDeadLetter: createReplayDeadLetter(change),
+    purgeDeadLetter: createPurgeDeadLetter(change),
+    pauseQueue: createPauseQueue(change),
+    resumeQueue: createResumeQueue(change),
+    limitQueue: createLimitQueue(change),
+    claimJobs: createClaimJobs({ ...dispatch, dispatcher, workers }),
+    heartbeat: createHeartbeat({ ...dispatch, workers }),
+    acknowledge: createAcknowledge(dispatch),
+    setTerms: createSetTerms(changeQuota),
+    resetQuota: createResetQuota(changeQuota),
+    suspendTenant: createSuspendTenant(changeQuota),
+    resumeTenant: createResumeTenant(changeQuota),
+    readQuota: createReadQuota({ log }),
+  };
+}
