@@ -28,9 +28,19 @@ const KEPT_HEADERS = ['content-type', 'location', 'etag', HEADERS.eventPosition]
 /** Answers repeated requests as the first one was answered. Comes after validation: a refused body uses up no key. */
 export function registerIdempotency(app: FastifyInstance, store: IdempotencyStore, logger: Logger): void {
   app.decorateRequest('execution', null);
-  app.addHook('preHandler', async (request, reply) => {
+  // Most requests bring no key: they wait for nothing here, not even a promise.
+  app.addHook('preHandler', (request, reply, done) => {
     const key = keyOf(request);
-    if (key === undefined) return;
+    if (key === undefined) return done();
+    return begin(request, reply, key);
+  });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    const { execution } = request;
+    if (!execution) return done(null, payload);
+    return keep(request, reply, execution, payload);
+  });
+
+  async function begin(request: FastifyRequest, reply: FastifyReply, key: string): Promise<unknown> {
     const repeatable = request.routeOptions.config.idempotent === 'repeatable';
     const decision = await store.begin(scopeOf(request), key, fingerprintOf(request), { repeatable });
     switch (decision.kind) {
@@ -44,10 +54,14 @@ export function registerIdempotency(app: FastifyInstance, store: IdempotencyStor
       case 'mismatch':
         throw new HttpProblem('idempotency-key-reused');
     }
-  });
-  app.addHook('onSend', async (request, reply, payload) => {
-    const { execution } = request;
-    if (!execution) return payload;
+  }
+
+  async function keep<Payload>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    execution: IdempotentExecution,
+    payload: Payload,
+  ): Promise<Payload> {
     const settled = mayBeMended(reply)
       ? store.abandon(execution)
       : store.finish(execution, responseOf(reply, String(payload ?? '')));
@@ -57,7 +71,7 @@ export function registerIdempotency(app: FastifyInstance, store: IdempotencyStor
     });
     if (request.routeOptions.config.idempotent !== 'repeatable') await kept;
     return payload;
-  });
+  }
 }
 
 function keyOf(request: FastifyRequest): string | undefined {
@@ -78,6 +92,8 @@ function scopeOf(request: FastifyRequest): string {
 const fingerprintOf = (request: FastifyRequest): string =>
   createHash('sha256')
     .update(`${request.method} ${request.url}\n${request.headers['if-match'] ?? ''}\n`)
+    // What was answered to others may hold what this role must not see.
+    .update(request.redaction ? `${request.principal?.role}\n` : '')
     .update(bodyBytes(request))
     .digest('base64url');
 
