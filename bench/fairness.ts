@@ -29,6 +29,9 @@ try {
   await postgres.stop();
 }
 
+/** From here on the tenant that is claimed from has a limit itself; these are compared with each other. */
+const FIRST_LIMITED = 5;
+
 async function claimCost(): Promise<readonly string[]> {
   const settings: readonly Setting[] = [
     { name: '1 tenant, 1,000 waiting jobs', waiting: 1_000 },
@@ -60,7 +63,7 @@ async function claimCost(): Promise<readonly string[]> {
       const one = prepared[index * 2 + Number(held)];
       if (!one) return [];
       const cpuUs = median('cpuUs', one);
-      if (index === 0) base[`${held}`] = cpuUs;
+      if (index === 0 || index === FIRST_LIMITED) base[`${held}`] = cpuUs;
       return [
         `${cpuUs.toFixed(0)} (${Math.round((100 * cpuUs) / base[`${held}`])} %)`,
         median('ms', one).toFixed(2),

@@ -424,20 +424,24 @@ begin
 
   if any_settings then
     select
-      array_agg(t.suspended and (t.suspended_until is null or t.suspended_until > at_ms) order by o.lane),
-      array_agg(t.suspended_until order by o.lane),
-      array_agg(t.running_limit order by o.lane),
-      array_agg(q.paused and (q.paused_until is null or q.paused_until > at_ms) order by o.lane),
-      array_agg(q.paused_until order by o.lane),
-      array_agg(q.concurrency_limit order by o.lane)
+      array_agg(h.suspended and (h.suspended_until is null or h.suspended_until > at_ms)),
+      array_agg(h.suspended_until),
+      array_agg(h.running_limit),
+      array_agg(h.paused and (h.paused_until is null or h.paused_until > at_ms)),
+      array_agg(h.paused_until),
+      array_agg(h.concurrency_limit)
     into suspended, suspended_until, tenant_limits, paused, paused_until, queue_limits
-    from unnest(tenants, queues) with ordinality as o (tenant_id, queue, lane)
-    left join lateral (
-      select * from tenant_settings as r where r.tenant_id = o.tenant_id offset 0
-    ) as t on true
-    left join lateral (
-      select * from queue_settings as r where r.tenant_id = o.tenant_id and r.queue = o.queue offset 0
-    ) as q on true;
+    from (
+      select t.suspended, t.suspended_until, t.running_limit, q.paused, q.paused_until, q.concurrency_limit
+      from unnest(tenants, queues) with ordinality as o (tenant_id, queue, lane)
+      left join lateral (
+        select * from tenant_settings as r where r.tenant_id = o.tenant_id offset 0
+      ) as t on true
+      left join lateral (
+        select * from queue_settings as r where r.tenant_id = o.tenant_id and r.queue = o.queue offset 0
+      ) as q on true
+      order by o.lane
+    ) as h;
 
     for l in 1 .. last_lane loop
       if takes[l] is distinct from takes[l - 1] then
@@ -466,10 +470,12 @@ begin
       for stripe in select distinct hashtext(k) & 15 from unnest(key_tenants) as k order by 1 loop
         perform pg_advisory_xact_lock(7310587, stripe);
       end loop;
-      select array_agg(greatest(0, k.most - n.running) order by k.place)
-      into key_free
-      from unnest(key_tenants, key_queues, key_limits) with ordinality as k (tenant_id, queue, most, place)
-      cross join lateral slots_taken(k.tenant_id, k.queue) as n;
+      key_free := array(
+        select greatest(0, k.most - n.running)
+        from unnest(key_tenants, key_queues, key_limits) with ordinality as k (tenant_id, queue, most, place)
+        cross join lateral slots_taken(k.tenant_id, k.queue) as n
+        order by k.place
+      );
     end if;
   end if;
 
@@ -612,6 +618,38 @@ begin
   end if;
 
   if cardinality(picks) = 0 then
+    return;
+  end if;
+  if cardinality(key_tenants) = 0 then
+    -- The same as below without what limits need: most of what they cost would be paid by everybody.
+    return query
+    with taken as (
+      delete from ready_jobs as r where r.ctid = any (picks) returning r.*
+    ), numbered as (
+      select t.*, (row_number() over (order by t.priority, t.seq))::integer as slot
+      from taken as t
+    ), leased as (
+      insert into leases (tenant_id, job_id, revision, queue, worker_id, lease_id, expires_at, settled)
+      select
+        n.tenant_id, n.job_id, n.revision + 1, n.queue, workers[n.slot], lease_ids[n.slot], lease_expires_at, true
+      from numbered as n
+      on conflict (tenant_id, job_id) do update set
+        revision = excluded.revision,
+        queue = excluded.queue,
+        worker_id = excluded.worker_id,
+        lease_id = excluded.lease_id,
+        expires_at = excluded.expires_at,
+        settled = true,
+        cancel_requested = false,
+        expiring = false,
+        limited = false,
+        tenant_limited = false
+      where leases.revision < excluded.revision
+    )
+    select
+      n.slot, n.tenant_id, n.queue, n.type, n.priority, n.seq, n.job_id, n.revision, n.snapshot,
+      null::text, null::integer, null::bigint
+    from numbered as n;
     return;
   end if;
   return query
