@@ -8,7 +8,7 @@ import { createEngine, type Engine } from '../../src/engine.ts';
 import { jobsProjection } from '../../src/projections/jobs.ts';
 import { rebuild } from '../../src/projections/rebuild.ts';
 
-const CATCH_UP_MS = 1_800_000;
+const CATCH_UP_MS = 3_600_000;
 
 /** A scenario of bench/compare in a process of its own. */
 export async function runOne(

@@ -40,7 +40,7 @@ try {
 async function measureAll(): Promise<string[]> {
   const large = await database('large');
   const small = await database('small');
-  const filling = await fill(large, events / 3, waiting);
+  const filling = await fill(large, Math.floor(events / 3), waiting);
   await fill(small, 0, 10_000);
   const memory = { small: await serverMemory(small, 15), large: await serverMemory(large, 15) };
   progress('memory', JSON.stringify(memory));
