@@ -52,6 +52,10 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   plan_terms_given: counter('Tenants that were given the terms of a changed plan.'),
   acknowledgements: counter('Ends of attempts, as workers told them.', 'outcome'),
   leases_expired: counter('Attempts whose worker fell silent.'),
+  leases_reconciled: counter(
+    'Leases, attempts and counts of slots that did not agree and were put right.',
+    'kind',
+  ),
   ready_timers_fired: counter('Waiting jobs whose time came.'),
   timer_commands: counter('Timeouts, deadlines and forced cancels carried out.', 'kind', 'outcome'),
   staged_jobs_relayed: counter("Jobs moved into the log from callers' own transactions."),
