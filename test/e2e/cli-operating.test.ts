@@ -137,18 +137,48 @@ describe('keys', () => {
       '1d',
     );
     expect(made).toMatchObject({ tenants: ['other'], role: 'viewer', name: 'board' });
-    const as = { ...service.env, JOBS_API_KEY: made.token };
+    const as = { ...service.env, JOBS_API_KEY: made.token, JOBS_TENANT: '' };
     expect((await runCli(['list', '--json'], { env: as })).out).toContain('"data": []');
     const refused = await runCli(['enqueue', 'email.send'], { env: as });
     expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('the role of this key') });
     expect((await jobs('keys', 'list')).out).toMatch(
-      new RegExp(`^${made.keyId} +board +other +viewer +until `, 'm'),
+      new RegExp(`^${made.id} +board +other +viewer +until `, 'm'),
     );
     expect((await jobs('keys', 'list', '--json')).out).not.toContain(made.token);
-    expect((await jobs('keys', 'revoke', made.token)).code).toBe(0);
-    expect((await jobs('keys', 'revoke', made.keyId)).code).toBe(1);
-    await waitUntil('it is refused', () => refuses(service.url, made.token));
-    expect((await runCli(['list'], { env: as })).err).toContain('JOBS_API_KEY');
+    const rotated = await json('keys', 'rotate', made.id, '--reason', 'routine');
+    await waitUntil('the first secret is refused', () => refuses(service.url, made.token));
+    const now = { ...as, JOBS_API_KEY: rotated.token };
+    expect((await runCli(['list', '--json'], { env: now })).out).toContain('"data": []');
+    expect((await jobs('keys', 'revoke', rotated.token, '--reason', 'gone')).code).toBe(0);
+    await waitUntil('it is refused', () => refuses(service.url, rotated.token));
+    expect((await runCli(['list'], { env: now })).err).toContain('JOBS_API_KEY');
+    expect((await jobs('keys', 'rotate', made.id)).code).toBe(1);
+    expect((await jobs('keys', 'revoke', 'aaaaaaaaaaaa')).code).toBe(1);
+  });
+
+  it('are made through the service, too, and the audit says who made them', async () => {
+    const made = await json('keys', 'create', '--api', '--tenant', 'acme', '--role', 'viewer');
+    expect((await jobs('keys', 'revoke', '--api', made.id, '--reason', 'not needed')).code).toBe(0);
+    const outside = await jobs('keys', 'create', '--api', '--tenant', 'other', '--role', 'viewer');
+    expect(outside).toMatchObject({ code: 1, err: expect.stringContaining('the key would do more') });
+    const table = await waitUntil('the audit has it', async () => {
+      const { out } = await jobs('audit', '--action', 'ApiKeyRevoked');
+      return out.includes(made.id) ? out : undefined;
+    });
+    expect(table).toMatch(new RegExp(`\\(api_key\\) +ApiKeyRevoked +${made.id} +acme +not needed`));
+    const all = await runCli(['audit', '--json', '--action', 'ApiKeyCreated,ApiKeyRotated,ApiKeyRevoked'], {
+      env: { ...service.env, JOBS_TENANT: '' },
+    });
+    const others = JSON.parse(all.out).data.filter(
+      ({ tenantId }: { tenantId: string }) => tenantId === 'other',
+    );
+    expect(
+      others.map(({ action, actor }: { action: string; actor: { auth: string } }) => [action, actor.auth]),
+    ).toEqual([
+      ['ApiKeyRevoked', 'cli'],
+      ['ApiKeyRotated', 'cli'],
+      ['ApiKeyCreated', 'cli'],
+    ]);
   });
 });
 

@@ -101,7 +101,7 @@ function revoke(): Command {
     .action(async (given: string, options: Common, self: Command) => {
       const keyId = idOf(given);
       await atKeyDesk(self, options, (desk) => desk.revoke(keyId, options.reason));
-      await outputOf(self).result({ keyId, revoked: true }, () => `${keyId} is refused from now on`);
+      await outputOf(self).result({ id: keyId, revoked: true }, () => `${keyId} is refused from now on`);
     });
   return withExample(command, 'keys revoke abcdefghijkl');
 }
@@ -114,9 +114,9 @@ function refusePast(expires: string | undefined): void {
     throw usageError('--expires lies in the past');
 }
 
-async function showToken(out: Output, { id, token, ...key }: KeyWithToken): Promise<void> {
-  await out.result({ keyId: id, token, ...key }, () => token);
-  if (!out.json) out.note(`\nkey ${id}: ${key.name}. It is not shown again; use it as JOBS_API_KEY.`);
+async function showToken(out: Output, key: KeyWithToken): Promise<void> {
+  await out.result(key, () => key.token);
+  if (!out.json) out.note(`\nkey ${key.id}: ${key.name}. It is not shown again; use it as JOBS_API_KEY.`);
 }
 
 function keyTable(out: Output, keys: readonly Key[]): string {
