@@ -6,7 +6,16 @@ import { createReadJob } from '../../src/commands/read-job.ts';
 import { systemMetadata } from '../../src/commands/system-metadata.ts';
 import { jobStream } from '../../src/domain/job/stream.ts';
 import { caller, jobRequest } from '../support/caller.ts';
-import { bound, created, gated, HandClock, jobsIn, type LogForGates, quotaEvents } from '../support/gated.ts';
+import {
+  bound,
+  created,
+  gated,
+  HandClock,
+  jobsIn,
+  type LogForGates,
+  quotaEvents,
+  wholeLog,
+} from '../support/gated.ts';
 import { NOON, termsOf } from '../support/quota-states.ts';
 
 const COMMAND = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -100,6 +109,9 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 0 }));
       expect(created(await enqueue(1, { dedupeKey: 'k' }))).toEqual([]);
+      expect(created(await enqueue(1, { dedupeKey: 'k' }))).toEqual([]);
+      const taken = (await wholeLog(log)).filter(({ type }) => type === 'DedupeKeyTaken');
+      expect(taken).toHaveLength(1);
       await setTerms(termsOf({ unfinishedJobs: 1 }));
       clock.pass(51);
       expect(created(await enqueue(1, { dedupeKey: 'k' }))).toHaveLength(1);
