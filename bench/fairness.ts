@@ -5,6 +5,8 @@ import { createEngine } from '../src/engine.ts';
 import { writeIntoReadme } from './compare/readme.ts';
 import { startPostgres } from './compare/servers.ts';
 import { type Prepared, prepare, type Setting } from './fairness/claim-cost.ts';
+import { type EndToEnd, endToEnd } from './fairness/end-to-end.ts';
+import { flood } from './fairness/flood.ts';
 
 const { values } = parseArgs({
   options: {
@@ -12,6 +14,8 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '7' },
     claims: { type: 'string', default: '300' },
     waiting: { type: 'string', default: '1000000' },
+    flood: { type: 'string', default: '100000' },
+    jobs: { type: 'string', default: '60000' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -23,6 +27,8 @@ const postgres = await startPostgres();
 try {
   const lines: string[] = [];
   if (values.only === undefined || values.only === 'claims') lines.push(...(await claimCost()));
+  if (values.only === undefined || values.only === 'flood') lines.push(...(await floodLines()));
+  if (values.only === undefined || values.only === 'cost') lines.push(...(await costLines()));
   console.log(lines.join('\n'));
   if (values.write) await writeIntoReadme('fairness', 'npm run fairness -- --write', lines);
 } finally {
@@ -79,6 +85,51 @@ async function claimCost(): Promise<readonly string[]> {
     '| | CPU µs | ms | with an old transaction open: CPU µs | ms |',
     '| --- | ---: | ---: | ---: | ---: |',
     ...rows,
+  ];
+}
+
+async function costLines(): Promise<readonly string[]> {
+  const jobs = Number(values.jobs);
+  const figures: { readonly none: EndToEnd[]; readonly limits: EndToEnd[] } = { none: [], limits: [] };
+  // The first round warms up.
+  for (let round = 0; round < 4; round += 1) {
+    for (const kind of round % 2 === 0 ? (['none', 'limits'] as const) : (['limits', 'none'] as const)) {
+      const url = await database(`cost_${round}_${kind}`);
+      const measured = await endToEnd(url, jobs, kind === 'limits', postgres);
+      if (round > 0) figures[kind].push(measured);
+    }
+  }
+  const median = (kind: 'none' | 'limits', figure: keyof EndToEnd) =>
+    figures[kind].map((one) => one[figure]).sort((a, b) => a - b)[1] ?? Number.NaN;
+  const row = (name: string, kind: 'none' | 'limits') => {
+    const share = Math.round((100 * median(kind, 'perSecond')) / median('none', 'perSecond'));
+    const cpu = `${median(kind, 'nodeCpuUs').toFixed(0)} | ${median(kind, 'postgresCpuUs').toFixed(0)}`;
+    return `| ${name} | ${median(kind, 'perSecond').toFixed(0)} (${share} %) | ${cpu} |`;
+  };
+  return [
+    '',
+    `End to end with read models, ${jobs.toLocaleString('en')} jobs of one tenant, median of three:`,
+    '',
+    '| | jobs/s | CPU µs of a job: Node | PostgreSQL |',
+    '| --- | ---: | ---: | ---: |',
+    row('no limits', 'none'),
+    row('limits of every kind, none reached, and a weight', 'limits'),
+  ];
+}
+
+async function floodLines(): Promise<readonly string[]> {
+  const jobs = Number(values.flood);
+  const { pickups, enqueueSeconds, workedOffSeconds } = await flood(await database('flood'), jobs);
+  return [
+    '',
+    `Pickup of a tenant that enqueues 50 jobs a second, while another one floods the service with ${jobs.toLocaleString('en')} jobs (enqueued in ${enqueueSeconds.toFixed(1)} s, worked off ${workedOffSeconds.toFixed(1)} s after the first).`,
+    '',
+    '| | jobs | p50 ms | p95 ms | worst ms |',
+    '| --- | ---: | ---: | ---: | ---: |',
+    ...pickups.map(
+      ({ phase, jobs: count, p50, p95, max }) =>
+        `| ${phase} | ${count} | ${p50.toFixed(1)} | ${p95.toFixed(1)} | ${max.toFixed(1)} |`,
+    ),
   ];
 }
 

@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createEngine } from '../../src/engine.ts';
+
+interface Jobs {
+  readonly [type: string]: { readonly payload: { readonly at: number } };
+  readonly steady: { readonly payload: { readonly at: number } };
+  readonly flood: { readonly payload: { readonly at: number } };
+}
+
+export interface Pickup {
+  readonly phase: string;
+  readonly jobs: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly max: number;
+}
+
+export interface Flooded {
+  readonly pickups: readonly Pickup[];
+  readonly enqueueSeconds: number;
+  readonly workedOffSeconds: number;
+}
+
+const EVERY_MS = 20;
+const QUIET_MS = 10_000;
+
+/**
+ * One server process with a worker that takes jobs of all tenants. One tenant enqueues 50 jobs a second all the time;
+ * after ten seconds another one enqueues a flood from a process of its own. Pickup: acknowledged enqueue to handler.
+ */
+export async function flood(url: string, jobs: number): Promise<Flooded> {
+  const engine = await createEngine({ databaseUrl: url });
+  let handled = 0;
+  let workedOff: () => void = () => {};
+  const done = new Promise<void>((resolve) => {
+    workedOff = resolve;
+  });
+  const called = new Map<number, number>();
+  const worker = engine
+    .worker<Jobs>({
+      concurrency: 50,
+      prefetch: 50,
+      handlers: {
+        steady: ({ payload }) => {
+          called.set(payload.at, performance.now());
+        },
+        flood: () => {
+          handled += 1;
+          if (handled === jobs) workedOff();
+        },
+      },
+    })
+    .start();
+  const enqueued = new Map<number, { readonly phase: string; readonly at: number }>();
+  let phase = 'quiet';
+  let running = true;
+  const steady = (async () => {
+    const pending: Promise<void>[] = [];
+    for (let n = 0, next = performance.now(); running; n += 1) {
+      next += EVERY_MS;
+      await pause(Math.max(0, next - performance.now()));
+      const at = n;
+      const during = phase;
+      pending.push(
+        engine.enqueue('steady', [{ type: 'steady', payload: { at } }]).then(() => {
+          enqueued.set(at, { phase: during, at: performance.now() });
+        }),
+      );
+    }
+    await Promise.all(pending);
+  })();
+  await pause(2_000);
+  phase = 'before the flood';
+  await pause(QUIET_MS);
+  phase = 'while it is enqueued';
+  const began = performance.now();
+  const enqueueSeconds = await write(url, jobs);
+  phase = 'while it is worked off';
+  await done;
+  const workedOffSeconds = (performance.now() - began) / 1_000;
+  running = false;
+  await steady;
+  await pause(1_000);
+  await worker.stop();
+  await engine.stop();
+  const phases = ['before the flood', 'while it is enqueued', 'while it is worked off'];
+  return {
+    enqueueSeconds,
+    workedOffSeconds,
+    pickups: phases.map((name) => {
+      const times = [...enqueued]
+        .filter(([, job]) => job.phase === name)
+        .map(([n, job]) => Math.max(0, (called.get(n) ?? Number.POSITIVE_INFINITY) - job.at))
+        .sort((a, b) => a - b);
+      const at = (share: number) => times[Math.floor(share * (times.length - 1))] ?? Number.NaN;
+      return { phase: name, jobs: times.length, p50: at(0.5), p95: at(0.95), max: at(1) };
+    }),
+  };
+}
+
+async function write(url: string, jobs: number): Promise<number> {
+  const script = new URL('./flood-writer.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [script, `${jobs}`], {
+    env: { ...process.env, DATABASE_URL: url },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`the flood ended with code ${code}`);
+  return JSON.parse(output.trim()).seconds;
+}
