@@ -7,6 +7,7 @@ import { isPassing } from '../../projections/fault.ts';
 import type { DataSchemas } from '../cloudevents/data-schema.ts';
 import { publicStreams } from '../cloudevents/public-streams.ts';
 import type { ForwarderStore } from '../postgres/forwarder-store.ts';
+import { FeedCheckpoint } from './feed-checkpoint.ts';
 import { type FeedMapping, type FeedPage, toFeedPage, toUndelivered } from './feed-page.ts';
 import type { KafkaOptions } from './options.ts';
 import { createPartitionOf } from './partition-of.ts';
@@ -52,7 +53,7 @@ export class Forwarder {
   /** Forwards until the signal aborts; one process at a time, with a fence higher than all before. */
   async run(signal: AbortSignal, fence: bigint): Promise<void> {
     const { log, store, createProducer: create, logger, metrics } = this.#options;
-    let position = await store.claim(fence);
+    const position = await store.claim(fence);
     const trouble = this.#troubleUnder(fence);
     const partitions = await this.#topics(signal, trouble);
     if (!partitions) return;
@@ -65,25 +66,30 @@ export class Forwarder {
     const stop = AbortSignal.any([signal, ended.signal]);
     const pages = log.subscribe(position, { prefixes: publicStreams(), pageSize: PAGE_SIZE, signal: stop });
     const feed = pages[Symbol.asyncIterator]();
+    const checkpoint = new FeedCheckpoint(position, {
+      write: (from, { to, messages, undelivered }) =>
+        this.#write({ from, to, fence, eventsPerSecond: this.#rate.add(messages), undelivered }, signal),
+      // Nothing is sent any more that could not be written down.
+      failed: () => ended.abort(),
+    });
     const next = async () => mapped(await feed.next(), mapping);
     try {
-      let writtenAt = performance.now();
+      let notedAt = performance.now();
       for (let page = await next(); page && !signal.aborted; ) {
-        const isDue = page.messages.length > 0 || performance.now() - writtenAt >= IDLE_WRITE_MS;
+        const isDue = page.messages.length > 0 || performance.now() - notedAt >= IDLE_WRITE_MS;
         const sent = this.#send(producer, page, signal);
-        // While the broker works on this page, the next one is read and put together.
-        const following = next();
-        following.catch(() => undefined);
+        // While the broker works on this page, the next one is read and put together. Live, it is better taken when this
+        // one is done: then all that has come meanwhile is in it.
+        const following = page.caughtUp ? undefined : next();
+        following?.catch(() => undefined);
         const undelivered = await sent;
-        if (page.position > position && (isDue || undelivered.length > 0)) {
-          const eventsPerSecond = this.#rate.add(page.messages.length);
-          const to = page.position;
-          await this.#write({ from: position, to, fence, eventsPerSecond, undelivered }, signal);
-          position = to;
-          writtenAt = performance.now();
+        if (isDue || undelivered.length > 0) {
+          await checkpoint.note({ to: page.position, messages: page.messages.length, undelivered });
+          notedAt = performance.now();
         }
-        page = await following;
+        page = await (following ?? next());
       }
+      await checkpoint.settled();
       if (!signal.aborted) throw new Error('the subscription to the log ended');
     } catch (error) {
       if (!signal.aborted) throw error;
