@@ -23,7 +23,7 @@ export class DecodedTail {
   /** Where the oldest slice starts, and the end of the newest. */
   #after: Position;
   #position: Position;
-  #changed = Promise.withResolvers<void>();
+  readonly #waiting = new Set<() => void>();
   #consumed = Promise.withResolvers<void>();
 
   constructor(environment: ProjectionEnvironment, after: Position, filter: Reading['filter']) {
@@ -65,7 +65,9 @@ export class DecodedTail {
     }
     this.#readers.set(reader, position);
     this.#trim();
-    return this.#slices.filter((slice) => slice.position > position);
+    let from = this.#slices.length;
+    while ((this.#slices[from - 1]?.position ?? 0n) > position) from -= 1;
+    return this.#slices.slice(from);
   }
 
   /** A reader that will not read for a while must not hold up the others. */
@@ -73,13 +75,20 @@ export class DecodedTail {
     if (this.#readers.delete(reader)) this.#wakeWriter();
   }
 
-  /** Resolves at the next slice or the abort. */
-  async changed(signal: AbortSignal): Promise<void> {
-    const onAbort = () => this.#wakeReaders();
-    if (signal.aborted) return;
-    signal.addEventListener('abort', onAbort, { once: true });
-    await this.#changed.promise;
-    signal.removeEventListener('abort', onAbort);
+  /** Resolves at the next slice, at the abort, or when waitMs have passed. */
+  changed(signal: AbortSignal, waitMs?: number): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', wake);
+      this.#waiting.delete(wake);
+      resolve();
+    };
+    const timer = waitMs === undefined ? undefined : setTimeout(wake, waitMs);
+    signal.addEventListener('abort', wake);
+    this.#waiting.add(wake);
+    return promise;
   }
 
   async #push(slice: LogSlice, signal: AbortSignal): Promise<void> {
@@ -129,8 +138,7 @@ export class DecodedTail {
   }
 
   #wakeReaders(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    for (const wake of [...this.#waiting]) wake();
   }
 
   #wakeWriter(): void {

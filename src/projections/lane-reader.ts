@@ -37,7 +37,7 @@ export class LaneReader {
       const slices = shared ?? (await this.#readOwn(position));
       const batch = takeBatch(slices, position, limit, this.#concerns, this.#projection.eventTypes);
       if (batch.position > position || batch.broken) return shared ? batch : { ...batch, isFull: true };
-      if (shared) await this.#changed(signal, waitMs);
+      if (shared) await this.#tail.changed(signal, waitMs);
       else await pause(RETRY_MS, signal);
       if (waitMs !== undefined && shared) break;
     }
@@ -48,11 +48,6 @@ export class LaneReader {
   leave(): void {
     this.#tail.leave(this);
     this.#stopOwn();
-  }
-
-  async #changed(signal: AbortSignal, waitMs: number | undefined): Promise<void> {
-    if (waitMs === undefined) return this.#tail.changed(signal);
-    await this.#tail.changed(AbortSignal.any([signal, AbortSignal.timeout(waitMs)]));
   }
 
   async #readOwn(position: Position): Promise<readonly LogSlice[]> {

@@ -12,9 +12,9 @@ export interface BodyBudget {
 export function registerBodyBudget(app: FastifyInstance, { totalBytes, callerBytes }: BodyBudget): void {
   const byCaller = new Map<string, number>();
   let total = 0;
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const bytes = announcedBytes(request);
-    if (bytes === 0) return;
+    if (bytes === 0) return done();
     const caller = request.principal?.name ?? '';
     const held = byCaller.get(caller) ?? 0;
     // One body always fits: it is limited by itself.
@@ -29,6 +29,7 @@ export function registerBodyBudget(app: FastifyInstance, { totalBytes, callerByt
       if (left > 0) byCaller.set(caller, left);
       else byCaller.delete(caller);
     });
+    done();
   });
 }
 
