@@ -110,7 +110,7 @@ export interface QuotaQueries {
   usageOf(tenantId: string): Promise<TenantUsage | undefined>;
   /** By id, ascending: `nextCursor` leads to greater ids. All tenants, so only for callers who may see them. */
   listTenants(filter: TenantFilter, page: PageRequest): Promise<Page<TenantUsage>>;
-  /** The ledger, newest first. Tenants without a quota have none. */
+  /** The ledger, newest first; minutes of use are kept for 30 days, all else for 400. Tenants without a quota have none. */
   quotaHistory(tenantId: string, range: QuotaHistoryRange): Promise<Page<QuotaHistoryRow>>;
   /**
    * The last line of the ledger at or before a time: what the balance was then. Minutes count once their last event has

@@ -157,5 +157,43 @@ describe('quota usage', () => {
       }),
       { numRuns: 150 },
     );
+  }, 90_000);
+
+  it('keeps minutes of use for 30 days and decisions for 400, whenever the tenant last used something', async () => {
+    const log = new WrittenLog();
+    const use = (at: number) =>
+      log.quota(
+        'kept',
+        { type: 'QuotaReserved', data: { reservationId: `r${at}`, jobIds: [], ahead: 0 } },
+        at,
+      );
+    const decide = (at: number) => log.quota('kept', { type: 'TenantResumed', data: {} }, at);
+    const days = async () => {
+      const { history } = await rows(['kept']);
+      return history.map(({ kind, at }) => [kind, (Number(at) - START) / DAY]);
+    };
+    use(START);
+    decide(START);
+    use(START + 30 * DAY);
+    await projected.apply(log.events);
+    expect(await days()).toEqual([
+      ['usage', 0],
+      ['resumed', 0],
+      ['usage', 30],
+    ]);
+    const before = log.events.length;
+    use(START + 31 * DAY);
+    await projected.apply(log.events.slice(before));
+    expect(await days()).toEqual([
+      ['resumed', 0],
+      ['usage', 30],
+      ['usage', 31],
+    ]);
+    const then = log.events.length;
+    decide(START + 401 * DAY);
+    // Of a process whose clock is behind.
+    use(START + 2 * DAY);
+    await projected.apply(log.events.slice(then));
+    expect(await days()).toEqual([['resumed', 401]]);
   });
 });
