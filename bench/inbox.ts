@@ -58,7 +58,7 @@ const rule = {
 await engine.parts.inbound.subscriptions.put({ name: 'orders', tenantId: null, rule, by: 'bench' });
 
 await waitUntil('reading has begun', async () => (await processed()) > 0, WAIT);
-const startedAt = performance.now();
+const [startedAt, used] = [performance.now(), process.cpuUsage()];
 const head = await processed();
 await waitUntil('all are processed', async () => (await processed()) >= EVENTS, WAIT);
 const stagedIn = (performance.now() - startedAt) / 1_000;
@@ -68,12 +68,14 @@ await waitUntil(
   WAIT,
 );
 const loggedIn = (performance.now() - startedAt) / 1_000;
+const { user, system } = process.cpuUsage(used);
 const jobs = await count(`select count(*) from eventzr.events where type = 'JobEnqueued'`);
 if (jobs !== EVENTS) throw new Error(`${jobs} jobs of ${EVENTS} events`);
 const perSecond = (seconds: number): number => Math.round((EVENTS - head) / seconds);
 console.log(`${sent} messages, ${EVENTS} events, ${jobs} jobs`);
 console.log(`events to durable (staged) jobs   ${perSecond(stagedIn)}/s`);
 console.log(`events to jobs in the event log   ${perSecond(loggedIn)}/s`);
+console.log(`CPU of this process              ${Math.round((user + system) / (EVENTS - head))} µs an event`);
 
 function toMessage(n: number) {
   const event = {
