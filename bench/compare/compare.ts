@@ -47,9 +47,9 @@ try {
 console.log(lines.join('\n'));
 if (values.write) await writeIntoReadme('compare', 'npm run compare -- --write', lines);
 
-/** Over HTTP there is nobody to compare with: the peers are libraries. */
+/** Over HTTP there is nobody to compare with, as the peers are libraries: only the least that could be done. */
 function systemsOf(scenario: string): readonly string[] {
-  return scenario === 'http' ? ['eventzrJobs'] : values.systems.split(',');
+  return scenario === 'http' ? ['eventzrJobs', 'bareServer'] : values.systems.split(',');
 }
 
 async function measure(system: string, scenario: string): Promise<Result> {

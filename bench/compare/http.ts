@@ -12,13 +12,39 @@ import { payloadOf } from './system.ts';
 const CONNECTIONS = 64;
 const WARM_UP = 2_000;
 
-/** The service as people run it, in a process of its own: 64 connections, one enqueue each at a time. Every answer a 201. */
-export async function http(databaseUrl: string, jobs: number): Promise<Figures> {
-  const server = await startServer(databaseUrl);
-  const pool = createPool({ connectionString: databaseUrl });
-  const key = { name: 'bench', tenants: ['bench'], role: 'producer' } as const;
-  const { token } = await createApiKey(pool, key);
-  await pool.end();
+interface Target {
+  readonly script: string;
+  /** A row of it stands for each job. */
+  readonly rows: string;
+  token(databaseUrl: string): Promise<string>;
+}
+
+/** The service as people run it. */
+const service: Target = {
+  script: '../../src/main.ts',
+  rows: `eventzr.events where type = 'JobEnqueued'`,
+  async token(databaseUrl) {
+    const pool = createPool({ connectionString: databaseUrl });
+    const key = { name: 'bench', tenants: ['bench'], role: 'producer' } as const;
+    const { token } = await createApiKey(pool, key);
+    await pool.end();
+    return token;
+  },
+};
+
+/** The least that a durable enqueue over HTTP can be made of with the same parts. */
+const bareServer: Target = { script: './bare-server.ts', rows: 'bare_jobs', token: async () => 'none' };
+
+export const http = (databaseUrl: string, jobs: number): Promise<Figures> =>
+  flood(service, databaseUrl, jobs);
+
+export const bareHttp = (databaseUrl: string, jobs: number): Promise<Figures> =>
+  flood(bareServer, databaseUrl, jobs);
+
+/** A server in a process of its own: 64 connections, one enqueue each at a time. Every answer a 201, every job a row. */
+async function flood(target: Target, databaseUrl: string, jobs: number): Promise<Figures> {
+  const server = await startServer(target.script, databaseUrl);
+  const token = await target.token(databaseUrl);
   const enqueue = (amount: number) =>
     autocannon({
       url: `${server.url}/v1/jobs`,
@@ -37,15 +63,14 @@ export async function http(databaseUrl: string, jobs: number): Promise<Figures> 
   await server.stop();
   const created = result.statusCodeStats?.['201']?.count;
   if (created !== jobs) throw new Error(`${created} of ${jobs} requests created a job`);
-  const written = await eventsOf(databaseUrl);
-  if (written !== jobs + WARM_UP) throw new Error(`${written} events for ${jobs + WARM_UP} jobs`);
+  const written = await rowsOf(databaseUrl, target.rows);
+  if (written !== jobs + WARM_UP) throw new Error(`${written} rows for ${jobs + WARM_UP} jobs`);
   const { p50, p99 } = result.latency;
   return { jobs, perSecond, p50Ms: p50, p99Ms: p99, serverProcessCpuUsPerJob };
 }
 
-async function startServer(databaseUrl: string) {
-  const main = new URL('../../src/main.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [main], {
+async function startServer(script: string, databaseUrl: string) {
+  const child = spawn(process.execPath, [new URL(script, import.meta.url).pathname], {
     env: { ...process.env, DATABASE_URL: databaseUrl, PORT: '0', LOG_LEVEL: 'info' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -65,10 +90,10 @@ async function startServer(databaseUrl: string) {
   throw new Error('the server did not start');
 }
 
-async function eventsOf(databaseUrl: string): Promise<number> {
+async function rowsOf(databaseUrl: string, of: string): Promise<number> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
-  const { rows } = await client.query('select count(*)::int as events from eventzr.events');
+  const { rows } = await client.query(`select count(*)::int as rows from ${of}`);
   await client.end();
-  return rows[0].events;
+  return rows[0].rows;
 }

@@ -1,5 +1,5 @@
 // One system, one scenario, one process: `node compare/run-one.ts <system> <scenario> <jobs>` prints its figures as JSON.
-import { http } from './http.ts';
+import { bareHttp, http } from './http.ts';
 import { scenarios } from './scenarios.ts';
 import type { System } from './system.ts';
 import { bullMq } from './systems/bullmq.ts';
@@ -14,7 +14,9 @@ const jobs = Number(count);
 const postgres = process.env.DATABASE_URL ?? '';
 const make = systems[systemName];
 const scenario = scenarios[scenarioName as keyof typeof scenarios];
-if (scenarioName === 'http') {
+if (scenarioName === 'http' && systemName === 'bareServer') {
+  report({ system: 'bare Fastify 5, one row a request', ...(await bareHttp(postgres, jobs)) });
+} else if (scenarioName === 'http') {
   report({ system: 'Eventzr Jobs', ...(await http(postgres, jobs)) });
 } else if (make && scenario) {
   const system = make();
