@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { InboundMessage } from '../../src/commands/inbound/inbound-event.ts';
+import { UNLIMITED } from '../../src/domain/tenant-quota/limits.ts';
+import { createEngine, type Engine } from '../../src/engine.ts';
+import { DEFAULT_INBOUND } from '../../src/inbound.ts';
+import { caller } from '../support/caller.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+let database: TestDatabase;
+let engine: Engine;
+beforeAll(async () => {
+  database = await createDatabase();
+  engine = await createEngine({
+    databaseUrl: database.url,
+    plans: { defaultPlan: 'free' },
+    inbound: { ...DEFAULT_INBOUND, tenantEvents: true },
+  });
+  const { plans } = engine.parts.tenancy;
+  const terms = { limits: { ...UNLIMITED, jobsPerDay: 1 }, onExceed: 'reject', weight: 1 } as const;
+  await plans.put({ name: 'free', terms, by: 'test' });
+  await plans.put({ name: 'pro', terms: { ...terms, limits: UNLIMITED, weight: 3 }, by: 'test' });
+  const rule = {
+    topic: 'shop.orders',
+    invalid: 'dead-letter',
+    action: { kind: 'enqueue', type: 't' },
+  } as const;
+  await engine.parts.inbound.subscriptions.put({ name: 'orders', tenantId: null, rule, by: 'test' });
+  await waitUntil('the subscriptions are there', async () => {
+    return (await engine.parts.inbound.subscriptions.list(null)).length === 6;
+  });
+});
+afterAll(async () => {
+  await engine.stop();
+  await database[Symbol.asyncDispose]();
+});
+
+let offset = 0;
+/** As it comes from Kafka: nobody's credential. */
+function message(topic: string, tenant: string, data: object, minute = 0): InboundMessage {
+  offset += 1;
+  const event = {
+    event: topic,
+    event_id: `e-${offset}`,
+    occurred_at: new Date(Date.UTC(2026, 10, 21, 9, minute)).toISOString(),
+    service: 's',
+    tenant_id: tenant,
+    payload: data,
+  };
+  const value = Buffer.from(JSON.stringify(event));
+  return { topic, key: null, value, headers: {}, sentAt: Date.now(), place: `${topic}-0-${offset}` };
+}
+
+const handle = (...messages: readonly InboundMessage[]) =>
+  engine.parts.inbound.handle(messages, { actor: { id: 'inbox', auth: 'system' } });
+const quotaOf = async (tenant: string) => (await engine.parts.useCases.readQuota(tenant)).quota;
+
+it('a batch from a topic changes tenants and enqueues jobs, each as far as it goes', async () => {
+  const outcomes = await handle(
+    message('eventzr.auth.tenant.created.v1', 'one', {}, 1),
+    message('eventzr.subscriptions.changed.v1', 'one', { tier: 'pro' }, 3),
+    message('eventzr.subscriptions.changed.v1', 'one', { tier: 'free' }, 2),
+    message('eventzr.subscriptions.changed.v1', 'one', { tier: 'unheard-of' }, 4),
+    message('shop.orders', 'one', { order: 1 }),
+  );
+  expect(outcomes.map((outcome) => outcome.kind)).toEqual(['done', 'done', 'done', 'failed', 'done']);
+  expect(outcomes[2]).toMatchObject({ accepted: 0, ignored: 1 });
+  expect(outcomes[3]).toMatchObject({ error: { code: 'plan_not_found' } });
+  expect(await quotaOf('one')).toMatchObject({ terms: { plan: 'pro', weight: 3 } });
+});
+
+it('a job of a tenant that is full fails alone, and works once there is room', async () => {
+  const first = message('shop.orders', 'full', { order: 1 });
+  expect(await handle(first)).toMatchObject([{ kind: 'done', accepted: 1 }]);
+  expect(await quotaOf('full')).toMatchObject({ terms: { plan: 'free' } });
+  const second = message('shop.orders', 'full', { order: 2 });
+  const refused = await waitUntil('the first job counts', async () => {
+    const [outcome] = await handle(message('shop.orders', 'full', { probe: true }));
+    return outcome?.kind === 'failed' && outcome;
+  });
+  expect(refused.error).toMatchObject({
+    code: 'quota_exceeded',
+    refused: { quota: { limit: 'jobsPerDay' } },
+  });
+  const outcomes = await handle(second, message('shop.orders', 'roomy', { order: 3 }), first);
+  expect(outcomes).toMatchObject([
+    { kind: 'failed' },
+    { kind: 'done', accepted: 1 },
+    { kind: 'done', accepted: 0, duplicates: 1 },
+  ]);
+  await engine.parts.tenancy.assign.toPlan(caller('full'), 'pro', {});
+  expect(await handle(second)).toMatchObject([{ kind: 'done', accepted: 1 }]);
+});
+
+it('a transaction of the caller gives a new tenant the default plan, too', async () => {
+  const client = await database.pool.connect();
+  try {
+    await client.query('begin');
+    const staged = await engine.enqueue('own', [{ type: 't' }], { client });
+    expect(staged).toMatchObject([{ kind: 'staged' }]);
+    await client.query('commit');
+  } finally {
+    client.release();
+  }
+  expect(await quotaOf('own')).toMatchObject({ terms: { plan: 'free' } });
+});
