@@ -22,7 +22,7 @@ const LONGEST_PAUSE_MS = 500;
 const RELAXED_MS = 1_000;
 /** Tenants settled at once. */
 const BATCH = 100;
-/** A tenant that the read model does not show as settled by then is looked at again. */
+/** What was settled so long ago need not be remembered. */
 const FORGET_MS = 10_000;
 const FAILED_MS = 5_000;
 
@@ -61,11 +61,13 @@ export async function settleDue(
 ): Promise<number> {
   const { accounts, clock, metrics = noMetrics } = deps;
   let lookedMs = 0;
+  const unsettled = new Set<string>();
   for (let after = ''; !signal.aborted; ) {
     const startedAt = performance.now();
     const page = await accounts.unsettled(after, BATCH);
     lookedMs += performance.now() - startedAt;
     const now = clock.now();
+    for (const { tenantId } of page) unsettled.add(tenantId);
     const due = page.filter((account) => isDue(account, remember(recent, account, now), now));
     await Promise.all(
       due.map(async (account) => {
@@ -83,14 +85,20 @@ export async function settleDue(
     after = last.tenantId;
   }
   const now = clock.now();
-  let lagMs = 0;
-  for (const [tenantId, { since, settledAt }] of recent) {
-    if (since !== undefined) lagMs = Math.max(lagMs, now - since);
-    if (Math.abs(now - Math.max(settledAt, since ?? 0)) > FORGET_MS) recent.delete(tenantId);
-  }
-  metrics.gauge('quota_settle_lag_seconds', lagMs / 1_000);
+  metrics.gauge('quota_settle_lag_seconds', longestLag(recent, unsettled, now) / 1_000);
   metrics.gauge('quota_task_ran_at', now / 1_000, { task: 'settle' });
   return lookedMs;
+}
+
+/** In milliseconds. Tenants that somebody else has settled are not waiting any more. */
+function longestLag(recent: Map<string, Recent>, unsettled: ReadonlySet<string>, now: number): number {
+  let longest = 0;
+  for (const [tenantId, known] of recent) {
+    if (!unsettled.has(tenantId)) known.since = undefined;
+    if (known.since !== undefined) longest = Math.max(longest, now - known.since);
+    else if (Math.abs(now - known.settledAt) > FORGET_MS) recent.delete(tenantId);
+  }
+  return longest;
 }
 
 const NEVER = Number.NEGATIVE_INFINITY;

@@ -24,6 +24,8 @@ const LIMITS = [
   {},
 ] as const;
 
+/** Hundreds of plays. */
+const PATIENT = { timeout: 120_000 };
 const CLOCK_STEPS = [40, 60, 1_500, 61_000];
 
 /** Lets calls go on in a random order until none is left; everything that may be said at any time holds after each. */
@@ -100,28 +102,33 @@ async function playInMemory(given: Play): Promise<void> {
   await expectExact(world, given.seed);
 }
 
-test('no interleaving or crash lets a tenant have more jobs than its limit, or keeps a slot', async () => {
-  for (let seed = 1; seed <= 300; seed += 1) await playInMemory({ seed, callers: 10, turbulent: false });
-});
-
-test('nor do limits that change, jobs that come without reservation, and jobs that come back', async () => {
-  for (let seed = 1_001; seed <= 1_300; seed += 1) await playInMemory({ seed, callers: 12, turbulent: true });
-});
-
-test.each([false, true])(
-  'the same holds on Postgres, turbulent: %s',
-  { timeout: 120_000 },
-  async (turbulent) => {
-    for (let seed = 2_001; seed <= 2_012; seed += 1) {
-      await using database = await createDatabase();
-      await prepareProjections(database.pool, [quotaUsageProjection]);
-      const log = createPostgresEventLog({ pool: database.pool });
-      const random = seededRandom(seed);
-      const counting = await countingInPostgres(log, database.pool, () => random(5) === 0);
-      const options = { log, counting, random, clock: { now: Date.now() }, crashes: true };
-      const world = await play(options, { seed, callers: 8, turbulent });
-      await expectExact(world, seed);
-      await log.close();
-    }
+test(
+  'no interleaving or crash lets a tenant have more jobs than its limit, or keeps a slot',
+  PATIENT,
+  async () => {
+    for (let seed = 1; seed <= 300; seed += 1) await playInMemory({ seed, callers: 10, turbulent: false });
   },
 );
+
+test(
+  'nor do limits that change, jobs that come without reservation, and jobs that come back',
+  PATIENT,
+  async () => {
+    for (let seed = 1_001; seed <= 1_300; seed += 1)
+      await playInMemory({ seed, callers: 12, turbulent: true });
+  },
+);
+
+test.each([false, true])('the same holds on Postgres, turbulent: %s', PATIENT, async (turbulent) => {
+  for (let seed = 2_001; seed <= 2_012; seed += 1) {
+    await using database = await createDatabase();
+    await prepareProjections(database.pool, [quotaUsageProjection]);
+    const log = createPostgresEventLog({ pool: database.pool });
+    const random = seededRandom(seed);
+    const counting = await countingInPostgres(log, database.pool, () => random(5) === 0);
+    const options = { log, counting, random, clock: { now: Date.now() }, crashes: true };
+    const world = await play(options, { seed, callers: 8, turbulent });
+    await expectExact(world, seed);
+    await log.close();
+  }
+});

@@ -13,6 +13,7 @@ import { createQuotaHandler } from '../../src/commands/quota-handler.ts';
 import { resetQuotas } from '../../src/commands/reset-quotas.ts';
 import { type Recent, settleDue } from '../../src/commands/settle-quotas.ts';
 import { systemMetadata } from '../../src/commands/system-metadata.ts';
+import { noMetrics } from '../../src/commands/telemetry.ts';
 import type { TenantQuotaCommand } from '../../src/domain/tenant-quota/commands.ts';
 import { DEFAULT_TERMS, type QuotaLimits, UNLIMITED } from '../../src/domain/tenant-quota/limits.ts';
 import { quotaStream } from '../../src/domain/tenant-quota/stream.ts';
@@ -122,8 +123,20 @@ describe('settling', () => {
     const metadata = systemMetadata('test', 'broken', ids.next(), clock.time);
     const event = { type: 'FromTheFuture', schemaVersion: 1, data: '{}', metadata };
     await log.append([{ stream: quotaStream('broken'), expectedRevision: revision, events: [event] }]);
-    await settleDue(deps(), new Map(), signal);
+    const recent = new Map<string, Recent>();
+    const lag = async () => {
+      let seconds = -1;
+      const gauge = (name: string, value: number) => {
+        if (name === 'quota_settle_lag_seconds') seconds = value;
+      };
+      await settleDue({ ...deps(), metrics: { ...noMetrics, gauge } }, recent, signal);
+      return seconds;
+    };
+    expect(await lag()).toBe(0);
     expect(await unfinished('acme')).toBe(0);
+    clock.time += 60_000;
+    await count();
+    expect(await lag()).toBe(60);
   });
 });
 

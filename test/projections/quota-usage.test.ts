@@ -155,7 +155,7 @@ describe('quota usage', () => {
           );
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   }, 90_000);
 
