@@ -23,6 +23,9 @@ const rounds = Number(values.rounds);
 const claims = Number(values.claims);
 const waiting = Number(values.waiting);
 
+/** From here on the tenant that is claimed from has a limit itself; these are compared with each other. */
+const FIRST_LIMITED = 5;
+
 const postgres = await startPostgres();
 try {
   const lines: string[] = [];
@@ -34,9 +37,6 @@ try {
 } finally {
   await postgres.stop();
 }
-
-/** From here on the tenant that is claimed from has a limit itself; these are compared with each other. */
-const FIRST_LIMITED = 5;
 
 async function claimCost(): Promise<readonly string[]> {
   const settings: readonly Setting[] = [

@@ -9,6 +9,7 @@ import type { DispatchDeps } from './commands/dispatch-deps.ts';
 import { createEnqueueJobs } from './commands/enqueue-jobs.ts';
 import { createHeartbeat } from './commands/heartbeat.ts';
 import { createLimitQueue } from './commands/limit-queue.ts';
+import { Overtaker } from './commands/overtaker.ts';
 import { createPauseQueue } from './commands/pause-queue.ts';
 import { createPurgeDeadLetter } from './commands/purge-dead-letter.ts';
 import type { QuotaGate } from './commands/quota-gate.ts';
@@ -35,8 +36,10 @@ export function createUseCases(
   const change = { log, clock, ids, maxPayloadBytes };
   const changeQuota = { log, clock, ids, changed: gate.know.bind(gate) };
   const workers = new WorkerWatch(readyQueue, clock);
+  const overtaker = new Overtaker({ ...dispatch, wake: () => dispatcher.wake() });
+  const staging = createStagingArea(pool);
   return {
-    enqueueJobs: createEnqueueJobs({ ...change, gate, metrics, staging: createStagingArea(pool) }),
+    enqueueJobs: overtaker.enqueueJobs(createEnqueueJobs({ ...change, gate, metrics, staging })),
     cancelJob: createCancelJob(change),
     retryJob: createRetryJob(change),
     amendJob: createAmendJob(change),
@@ -47,7 +50,7 @@ export function createUseCases(
     limitQueue: createLimitQueue(change),
     claimJobs: createClaimJobs({ ...dispatch, dispatcher, workers }),
     heartbeat: createHeartbeat({ ...dispatch, workers }),
-    acknowledge: createAcknowledge(dispatch),
+    acknowledge: overtaker.acknowledge(createAcknowledge(dispatch)),
     setTerms: createSetTerms(changeQuota),
     resetQuota: createResetQuota(changeQuota),
     suspendTenant: createSuspendTenant(changeQuota),

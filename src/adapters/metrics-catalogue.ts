@@ -51,6 +51,7 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   plans_to_apply: gauge('1 while a changed plan has not reached every tenant on it.'),
   plan_terms_given: counter('Tenants that were given the terms of a changed plan.'),
   acknowledgements: counter('Ends of attempts, as workers told them.', 'outcome'),
+  jobs_overtaken: counter('Jobs placed ahead of a projection that was behind.'),
   leases_expired: counter('Attempts whose worker fell silent.'),
   leases_reconciled: counter(
     'Leases, attempts and counts of slots that did not agree and were put right.',

@@ -1,5 +1,6 @@
 import type { JobAddress } from '../domain/job/stream.ts';
 import type { Lane, Placement } from './placement.ts';
+import type { Position } from './ports.ts';
 
 export interface LaneToClaim extends Lane {
   /** Places up to this one are known to be empty. */
@@ -109,6 +110,8 @@ export interface ReadyQueue {
     now: number,
     withdrawn?: readonly (LeaseKey & { readonly expiresAt: number })[],
   ): Promise<void>;
+  /** The position in the log up to which all jobs are placed; undefined while the tables are being filled anew. */
+  placedThrough(): Promise<Position | undefined>;
   /** Moves jobs due after `after` up to `now` to the line; answers how many. */
   fireReadyTimers(now: number, after: number, limit: number): Promise<number>;
   /** Timers that ask for a command. Each comes again at `again` unless its job's events remove it. */

@@ -53,7 +53,7 @@ export class Lane {
   #live: { readonly generation: Generation; readonly stored: Position } | undefined;
   #position: Position = 0n;
   #writtenAt = 0;
-  #limit = MOST_EVENTS;
+  #limit: number;
   #failures = 0;
   /** Until the lane is past this position, it goes on in small batches. */
   #carefulUntil: Position = 0n;
@@ -61,6 +61,7 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#limit = options.projection.mostEvents ?? MOST_EVENTS;
     this.#reader = new LaneReader(options.environment.log, options.tail, options.projection);
     this.#reader.expect(options.startsAt);
   }
@@ -200,7 +201,7 @@ export class Lane {
     if (this.#position < this.#carefulUntil) return;
     const { environment, projection } = this.#options;
     this.#failures = 0;
-    this.#limit = MOST_EVENTS;
+    this.#limit = this.#options.projection.mostEvents ?? MOST_EVENTS;
     environment.metrics?.gauge('projection_faulted', 0, { projection: projection.name });
     await recordFault(environment.pool, this.#running().generation, undefined);
   }

@@ -14,6 +14,9 @@ import { repairReadyJobs, seedReadyJobs } from './ready-jobs-repair.ts';
 
 export const READY_JOBS = 'ready-jobs';
 
+/** Claims give jobs back, and small tenants overtake large ones, between its transactions. */
+const MOST_EVENTS = 1_000;
+
 type JobDecoded = Extract<DecodedEvent, { aggregate: 'job' }>;
 
 export interface ReadyJobsDeps {
@@ -40,6 +43,7 @@ export function readyJobs({ clock, announce = () => undefined }: ReadyJobsDeps):
     needsContent: true,
     unlogged: true,
     urgent: true,
+    mostEvents: MOST_EVENTS,
     tables: [],
     statement(events) {
       // Settings of queues come before any job is placed, in a statement of their own.

@@ -68,6 +68,11 @@ export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
 
     place: (placements, now, withdrawn) => placeJobs(pool, placements, now, withdrawn),
 
+    async placedThrough() {
+      const { rows } = await pool.query<{ position: string }>({ name: 'placed_through', text: PLACED });
+      return rows[0] && BigInt(rows[0].position);
+    },
+
     async fireReadyTimers(now, after, limit) {
       const { rows } = await pool.query<{ fired: number }>({
         name: 'fire_ready_timers',
@@ -228,6 +233,13 @@ from claim_ready($1, $2, $3, $4, $5)`;
 const HELD = `
 select tenant_id, blocked, until_ms
 from held_tenants($1, $2)`;
+
+const PLACED = `
+select c.position
+from projection_generations as g
+join projection_checkpoints_unlogged as c using (projection, generation)
+where g.projection = 'ready-jobs'
+  and g.status = 'live'`;
 
 const FIRE_READY = `
 select fire_ready_timers($1, $2, $3) as fired`;

@@ -1,0 +1,103 @@
+import { parseLeaseToken } from './lease-token.ts';
+import { onePerJob, type Placement, placementOf } from './placement.ts';
+import type { Clock, Position } from './ports.ts';
+import type { ReadyQueue } from './ready-queue.ts';
+import { type Logger, type Metrics, noLogger, noMetrics } from './telemetry.ts';
+import type { UseCases } from './use-cases.ts';
+
+export interface OvertakerDeps {
+  readonly readyQueue: ReadyQueue;
+  readonly clock: Clock;
+  /** Told when jobs became ready. */
+  readonly wake: () => void;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
+}
+
+/** The projection usually has done it by then. */
+const AFTER_MS = 10;
+/** Of one tenant at a time: who has more waits behind what it made itself. */
+const PER_TENANT = 8;
+const AT_MOST = 500;
+
+interface Change {
+  readonly position: Position;
+  readonly placement: Placement;
+}
+
+/**
+ * Places jobs that this process has enqueued or ended before the projection gets there, if that is behind: a tenant with
+ * few jobs does not wait until those of a tenant with many are placed. Only a shortcut: the projection places them all,
+ * and placing twice is harmless.
+ */
+export class Overtaker {
+  readonly #deps: OvertakerDeps;
+  readonly #changes = new Map<string, Change[]>();
+  #waiting = false;
+
+  constructor(deps: OvertakerDeps) {
+    this.#deps = deps;
+  }
+
+  enqueueJobs(enqueueJobs: UseCases['enqueueJobs']): UseCases['enqueueJobs'] {
+    return async (context, requests, options) => {
+      const results = await enqueueJobs(context, requests, options);
+      const now = this.#deps.clock.now();
+      for (const result of results.slice(0, PER_TENANT)) {
+        if (result.kind !== 'created') continue;
+        const { snapshot, position } = result;
+        const placement = placementOf(snapshot, snapshot.revision, snapshot.job, now);
+        this.#note({ position, placement: { ...placement, isNew: snapshot.revision === 0 } });
+      }
+      return results;
+    };
+  }
+
+  /** Ends free slots. */
+  acknowledge(acknowledge: UseCases['acknowledge']): UseCases['acknowledge'] {
+    return async (context, tenants, acknowledgements) => {
+      const results = await acknowledge(context, tenants, acknowledgements);
+      results.forEach((result, index) => {
+        if (result.kind !== 'acknowledged' || result.position === undefined) return;
+        if (result.status !== 'completed') return;
+        const token = parseLeaseToken(acknowledgements[index]?.leaseToken ?? '');
+        if (!token) return;
+        const { tenantId, jobId } = token;
+        const placement = { kind: 'gone', tenantId, jobId, revision: result.revision } as const;
+        this.#note({ position: result.position, placement });
+      });
+      return results;
+    };
+  }
+
+  #note(change: Change): void {
+    const { tenantId } = change.placement;
+    const changes = this.#changes.get(tenantId) ?? [];
+    if (changes.length >= PER_TENANT) return;
+    changes.push(change);
+    this.#changes.set(tenantId, changes);
+    if (this.#waiting) return;
+    this.#waiting = true;
+    setTimeout(() => void this.#overtake(), AFTER_MS).unref();
+  }
+
+  async #overtake(): Promise<void> {
+    const { readyQueue, clock, wake, logger = noLogger, metrics = noMetrics } = this.#deps;
+    const changes = [...this.#changes.values()].flat().slice(0, AT_MOST);
+    this.#changes.clear();
+    try {
+      const placed = await readyQueue.placedThrough();
+      // Nothing is known of a line that is being filled anew.
+      const late = placed === undefined ? [] : changes.filter(({ position }) => position > placed);
+      if (late.length === 0) return;
+      const placements = onePerJob(late.map(({ placement }) => placement));
+      await readyQueue.place(placements, clock.now());
+      metrics.count('jobs_overtaken_total', placements.length);
+      if (placements.some(({ kind }) => kind === 'ready')) wake();
+    } catch (err) {
+      logger.debug({ err }, 'jobs were not placed ahead; the projection will');
+    } finally {
+      this.#waiting = false;
+    }
+  }
+}

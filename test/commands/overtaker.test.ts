@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createEnqueueJobs } from '../../src/commands/enqueue-jobs.ts';
+import { Overtaker } from '../../src/commands/overtaker.ts';
+import { asJsonText } from '../../src/domain/json-text.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { CALLER, type DispatchProcess, dispatchProcess } from '../support/dispatch.ts';
+import { holdTenant } from '../support/holding.ts';
+import { mostRunning } from '../support/running-attempts.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+let database: TestDatabase;
+let one: DispatchProcess;
+let placed: bigint | undefined;
+let looks: number;
+let overtaker: Overtaker;
+
+beforeEach(async () => {
+  database = await createDatabase();
+  placed = 0n;
+  looks = 0;
+  one = dispatchProcess(database.pool, undefined, {
+    readyQueue: (queue) => ({
+      ...queue,
+      placedThrough: async () => {
+        looks += 1;
+        return placed;
+      },
+    }),
+  });
+  overtaker = new Overtaker({ ...one, wake: () => one.dispatcher.wake() });
+});
+
+afterEach(async () => {
+  await one.close();
+  await database[Symbol.asyncDispose]();
+});
+
+async function enqueue(tenantId: string, count: number): Promise<readonly string[]> {
+  const { log, clock, ids } = one;
+  const requests = Array.from({ length: count }, () => ({ type: 'test', payload: asJsonText('{}') }));
+  const call = overtaker.enqueueJobs(createEnqueueJobs({ log, clock, ids }));
+  const results = await call({ ...CALLER, tenantId }, requests);
+  return results.map((result) => (result.kind === 'created' ? result.snapshot.jobId : ''));
+}
+
+const inLine = async () => {
+  const { rows } = await database.pool.query<{ n: number }>('select count(*)::int as n from ready_jobs');
+  return rows[0]?.n ?? 0;
+};
+
+it('a job is handed out before a projection that is behind has got to it, and only once', async () => {
+  const [id] = await enqueue('small', 1);
+  const [claim] = await one.claim({ waitMs: 10_000 });
+  expect(claim?.snapshot.jobId).toBe(id);
+  const acknowledge = overtaker.acknowledge(one.acknowledge);
+  await acknowledge(CALLER, '*', [{ leaseToken: claim?.leaseToken ?? '', outcome: 'completed' }]);
+  await one.projector.catchUp();
+  expect(await one.claim({ max: 10 })).toEqual([]);
+  expect(await mostRunning(one.log)).toEqual({ small: 1, 'small default': 1 });
+});
+
+it('a tenant overtakes with a few of its jobs only', async () => {
+  await enqueue('large', 100);
+  await waitUntil('some are in line', async () => (await inLine()) > 0);
+  expect(await inLine()).toBeLessThan(20);
+  await one.projector.catchUp();
+  expect(await inLine()).toBe(100);
+});
+
+it('nothing is placed that the projection has placed, or while the line is filled anew', async () => {
+  for (const through of [undefined, 1_000_000n]) {
+    placed = through;
+    looks = 0;
+    await enqueue('small', 1);
+    await waitUntil('it has looked', () => looks > 0);
+  }
+  placed = 0n;
+  await enqueue('small', 1);
+  await waitUntil('the last is in line', async () => (await inLine()) > 0);
+  expect(await inLine()).toBe(1);
+});
+
+it('a slot is free before the projection has got to the end of its job', async () => {
+  await holdTenant(one, 'small', { runningJobs: 1 });
+  await one.enqueue('small', [{}, {}]);
+  await one.projector.catchUp();
+  const [first] = await one.claim();
+  const acknowledge = overtaker.acknowledge(one.acknowledge);
+  await acknowledge(CALLER, '*', [{ leaseToken: first?.leaseToken ?? '', outcome: 'completed' }]);
+  expect(await one.claim({ waitMs: 10_000 })).toHaveLength(1);
+  await one.projector.catchUp();
+  const { rows } = await database.pool.query('select * from wrong_slot_counts(10)');
+  expect(rows).toEqual([]);
+  expect(await mostRunning(one.log)).toMatchObject({ small: 1 });
+});
