@@ -38,6 +38,10 @@ export async function setTenant(
   ]);
 }
 
+/** Whether claims have to honour something else after the event. */
+export const changesSettings = (decoded: DecodedEvent): boolean =>
+  decoded.aggregate === 'queue' || (decoded.aggregate === 'tenant_quota' && changesDispatch(decoded.event));
+
 function changesDispatch(event: TenantDecoded['event']): boolean {
   switch (event.type) {
     case 'QuotaInitialized':

@@ -6,7 +6,7 @@ import { jobDecider } from '../domain/job/decider.ts';
 import { JOB_STREAM_PREFIX } from '../domain/job/stream.ts';
 import { QUEUE_STREAM_PREFIX } from '../domain/queue/stream.ts';
 import { QUOTA_STREAM_PREFIX } from '../domain/tenant-quota/stream.ts';
-import { setQueue, setTenants } from './dispatch-settings.ts';
+import { changesSettings, setQueue, setTenants } from './dispatch-settings.ts';
 import { partialPlacement } from './partial-placement.ts';
 import { placeJobs, placeJobsStatement } from './place-jobs.ts';
 import type { Projection } from './projection.ts';
@@ -46,8 +46,8 @@ export function readyJobs({ clock, announce = () => undefined }: ReadyJobsDeps):
     mostEvents: MOST_EVENTS,
     tables: [],
     statement(events) {
-      // Settings of queues come before any job is placed, in a statement of their own.
-      if (events.some(({ aggregate }) => aggregate !== 'job')) return undefined;
+      // Settings come before any job is placed, in statements of their own.
+      if (events.some(changesSettings)) return undefined;
       const now = clock.now();
       return placeJobsStatement(placing(events, now), now);
     },
