@@ -1,11 +1,14 @@
 import type { TenantQuotaCommand } from '../domain/tenant-quota/commands.ts';
+import { sameSettings } from '../domain/tenant-quota/same-settings.ts';
+import type { TenantQuota } from '../domain/tenant-quota/state.ts';
 import { quotaStream } from '../domain/tenant-quota/stream.ts';
 import type { CallContext } from './call-context.ts';
 import { ContendedError } from './contended-error.ts';
 import { commandMetadataFor } from './metadata-for.ts';
-import type { Clock, EventLog, Ids } from './ports.ts';
+import { type Clock, type EventLog, type Ids, NO_STREAM } from './ports.ts';
 import { createQuotaHandler, type KnownQuota } from './quota-handler.ts';
 import { assertTenantId } from './tenant-id.ts';
+import { tenantQuotaCodec } from './tenant-quota-codec.ts';
 import type { OnRevision, QuotaChanged, QuotaRefused } from './use-cases.ts';
 
 export interface ChangeQuotaDeps {
@@ -16,12 +19,18 @@ export interface ChangeQuotaDeps {
   readonly changed?: ((tenantId: string, known: KnownQuota) => void) | undefined;
 }
 
-/** Carries out a person's command on one tenant's quota. Throws ContendedError. */
+/**
+ * Carries out a person's command on one tenant's quota. Reservations move the stream on all the time, so an expected revision is
+ * taken as: terms and suspension are what they were then. Throws ContendedError.
+ */
 export type ChangeQuota = (
   context: CallContext,
   request: OnRevision,
   commandAt: (now: number) => TenantQuotaCommand,
 ) => Promise<QuotaChanged | QuotaRefused>;
+
+/** A busy tenant's stream moves on twenty times a second. */
+const MOST_TRIES = 50;
 
 export function createChangeQuota({ log, clock, ids, changed }: ChangeQuotaDeps): ChangeQuota {
   const handler = createQuotaHandler(log);
@@ -31,11 +40,15 @@ export function createChangeQuota({ log, clock, ids, changed }: ChangeQuotaDeps)
     assertTenantId(tenantId);
     const now = clock.now();
     const metadata = commandMetadataFor(context, now, ids.next());
-    const answer = await handler.handle({
-      command: commandAt(now),
-      metadata,
-      onlyAtRevision: expectedRevision,
-    });
+    const command = commandAt(now);
+    let onlyAtRevision = expectedRevision;
+    let answer = await handler.handle({ command, metadata, onlyAtRevision });
+    for (let tries = 1; answer.kind === 'revision_mismatch' && tries < MOST_TRIES; tries += 1) {
+      const { state, revision } = answer;
+      if (!(await isAsItWas(log, tenantId, expectedRevision, state))) break;
+      onlyAtRevision = revision;
+      answer = await handler.handle({ command, metadata, onlyAtRevision });
+    }
     switch (answer.kind) {
       case 'accepted': {
         const { state, revision, position } = answer;
@@ -50,4 +63,18 @@ export function createChangeQuota({ log, clock, ids, changed }: ChangeQuotaDeps)
         throw new ContendedError(quotaStream(tenantId));
     }
   };
+}
+
+async function isAsItWas(
+  log: EventLog,
+  tenantId: string,
+  revision: number | undefined,
+  now: TenantQuota | undefined,
+): Promise<boolean> {
+  if (revision === undefined || revision === NO_STREAM) return false;
+  const [then] = await log.readStream(quotaStream(tenantId), { fromRevision: revision, limit: 1 });
+  // A revision that is yet to come, or whose event is kept no more.
+  if (then?.revision !== revision) return false;
+  const event = tenantQuotaCodec.decode(then);
+  return event !== undefined && sameSettings(event.data.after, now);
 }

@@ -241,7 +241,10 @@ export interface UseCases {
     tenants: readonly string[] | '*',
     acknowledgements: readonly Acknowledgement[],
   ): Promise<readonly AcknowledgementResult[]>;
-  /** What the tenant is held to from now on; jobs that exist stay. Throws InvalidTermsError. */
+  /**
+   * What the tenant is held to from now on; jobs that exist stay. Of this and the next three, expectedRevision refuses when
+   * terms or suspension have changed since, not when something was used. Throws InvalidTermsError.
+   */
   setTerms(
     context: CallContext,
     terms: QuotaTerms,

@@ -51,7 +51,7 @@ describe('docs/tenants-and-quotas.md', () => {
     await call('PUT', `${tenant}/quota`, { limits: { jobsPerDay: 2 } });
     for (let jobs = 0; jobs < 2; jobs += 1) await call('POST', '/v1/jobs', { type: 't' });
     const answer = await call('POST', '/v1/jobs', { type: 't' });
-    const found = await answer.json();
+    const found = (await answer.json()) as { readonly quota: { readonly resetAt: string } };
     const { resetAt } = found.quota;
     expect({ ...found, requestId: refusal.requestId }).toEqual(
       JSON.parse(JSON.stringify(refusal).replaceAll(refusal.quota.resetAt, resetAt)),

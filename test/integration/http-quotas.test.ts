@@ -147,8 +147,11 @@ describe('the quota document', () => {
     const etag = read.headers.get('etag') ?? '';
     expect(etag).toBe(`"${read.body.revision}"`);
     const change = { limits: { jobsPerDay: 6 }, weight: 3 };
+    // What is used moves the revision on, but it is not what somebody would overwrite.
+    await enqueue(caller);
     const put = await platform.call('PUT', path, change, { 'if-match': etag });
     expect(put.body).toMatchObject({ limits: { jobsPerDay: 6, runningJobs: null }, weight: 3 });
+    expect(await platform.call('PUT', path, change, { 'if-match': '"999"' })).toMatchObject({ status: 412 });
     expect(await platform.call('PUT', path, change, { 'if-match': etag })).toMatchObject({
       status: 412,
       body: { code: 'revision-mismatch' },

@@ -108,7 +108,7 @@ describe.each(Object.entries(ENVELOPES))('tenant events as %s', (_name, envelope
       expect((await send(tenantId, event)).body).toEqual({ accepted: 0, duplicates: 1, ignored: 0 });
       return quotaOf(tenantId);
     };
-    expect(await say(1, CREATED, { plan: 'free' })).toMatchObject({ revision: 0, plan: 'free' });
+    expect(await say(1, CREATED, { plan: 'free' })).toMatchObject({ plan: 'free' });
     expect(await say(2, CHANGED, { plan: 'pro' })).toMatchObject({ plan: 'pro', weight: 3 });
     expect(await say(3, SUSPENDED, { reason: 'no credit' })).toMatchObject({
       suspended: { mode: 'claims', reason: 'platform-wallet-suspended: no credit' },

@@ -65,7 +65,7 @@ function withHeaders(
       ),
     }),
     ...('412' in answers && {
-      'If-Match': text('ETag of the job as it was read: refused when it has changed.'),
+      'If-Match': text('ETag as it was read: refused when it has changed.'),
     }),
     ...('504' in answers && {
       'Await-Position': text('Event-Position of a change that the answer must show; waits up to 2 s.'),

@@ -1,12 +1,10 @@
 import type { Refused } from '../../commands/use-cases.ts';
-import type { LimitName } from '../../domain/tenant-quota/limits.ts';
 import type { ProblemOptions } from './problems.ts';
 import { formatOptionalTime, formatTime } from './rfc3339.ts';
 
 /** After this, a caller may ask again when nobody can say when there is room: jobs finish, and people resume tenants. */
 const SOMETIME_MS = 1_000;
 const PAUSED_MS = 30_000;
-const DAY_S = 86_400;
 
 /** What a refusal says about the tenant's quota or suspension; empty for all others. */
 export function quotaDetails({ reason, quota, suspension }: Refused): ProblemOptions & { detail?: string } {
@@ -20,15 +18,12 @@ export function quotaDetails({ reason, quota, suspension }: Refused): ProblemOpt
   if (quota) {
     const { limit, value, used, resetAt, retryAfterMs = SOMETIME_MS } = quota;
     const until = resetAt === undefined ? '' : `; it begins anew at ${formatTime(resetAt)}`;
-    const window = WINDOW_S[limit];
     return {
       detail: `the tenant's limit ${limit} is ${value}, and ${used} are used${until}`,
       quota: { limit, value, used, resetAt: formatOptionalTime(resetAt) },
       retryAfterMs,
-      headers: {
-        'ratelimit-policy': `"${limit}";q=${value}${window === undefined ? '' : `;w=${window}`}`,
-        ratelimit: `"${limit}";r=${Math.max(0, value - used)};t=${Math.max(1, Math.ceil(retryAfterMs / 1_000))}`,
-      },
+      // Beside the policies that setRateLimit has said already.
+      headers: { ratelimit: `"${limit}";r=0;t=${Math.max(1, Math.ceil(retryAfterMs / 1_000))}` },
     };
   }
   if (reason === 'tenant_suspended') {
@@ -41,6 +36,3 @@ export function quotaDetails({ reason, quota, suspension }: Refused): ProblemOpt
   }
   return {};
 }
-
-/** Seconds that a limit is about; those without one are about what there is at a time. */
-const WINDOW_S: Readonly<Partial<Record<LimitName, number>>> = { jobsPerDay: DAY_S, enqueuesPerSecond: 1 };

@@ -6,19 +6,23 @@ import type { ServerParts } from './server-parts.ts';
 
 const DAY_MS = 86_400_000;
 
-/** What is left of a tenant's limits over time, as draft-ietf-httpapi-ratelimit-headers-10 has it. */
+/** What is left of a tenant's limits, as draft-ietf-httpapi-ratelimit-headers-10 has it. */
 export async function setRateLimit(
   reply: FastifyReply,
   { tenancy, clock }: Pick<ServerParts, 'tenancy' | 'clock'>,
   tenantId: string,
 ): Promise<void> {
-  const { state } = await tenancy.known(tenantId);
-  if (state) reply.headers(rateLimitHeaders(state, clock.now()));
+  try {
+    const { state } = await tenancy.known(tenantId);
+    if (state) reply.headers(rateLimitHeaders(state, clock.now()));
+  } catch {
+    // The answer itself stands, with or without.
+  }
 }
 
 /** How much of the rate is left is known to the database alone: of it there is the policy only. */
-export function rateLimitHeaders(quota: TenantQuota, now: number): Record<string, string> {
-  const { jobsPerDay } = quota.terms.limits;
+function rateLimitHeaders(quota: TenantQuota, now: number): Record<string, string> {
+  const { jobsPerDay, unfinishedJobs } = quota.terms.limits;
   const policies: string[] = [];
   const headers: Record<string, string> = {};
   if (jobsPerDay !== null) {
@@ -27,6 +31,7 @@ export function rateLimitHeaders(quota: TenantQuota, now: number): Record<string
     const reset = Math.ceil((DAY_MS - (now % DAY_MS)) / 1_000);
     headers.ratelimit = `"jobsPerDay";r=${left};t=${reset}`;
   }
+  if (unfinishedJobs !== null) policies.push(`"unfinishedJobs";q=${unfinishedJobs}`);
   const rate = rateOf(quota.terms.limits);
   if (rate) {
     policies.push(`"enqueuesPerSecond";q=${rate.burst};w=${Math.ceil(rate.burst / rate.perSecond)}`);

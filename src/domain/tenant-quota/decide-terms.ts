@@ -2,7 +2,7 @@ import { accepted, type Decision } from '../decider.ts';
 import type { TenantQuotaCommandOf } from './commands.ts';
 import type { TenantQuotaEvent } from './events.ts';
 import { unheardOf } from './evolve.ts';
-import type { LimitName, QuotaTerms } from './limits.ts';
+import { sameTerms } from './same-settings.ts';
 import { isSuspended, type TenantQuota } from './state.ts';
 
 type QuotaDecision = Decision<TenantQuotaEvent, never>;
@@ -57,13 +57,4 @@ export function noteExceeded(
     type: 'QuotaExceeded',
     data: { limit, value, used, refused, resetAt, after },
   });
-}
-
-function sameTerms(a: QuotaTerms, b: QuotaTerms): boolean {
-  return (
-    a.plan === b.plan &&
-    a.onExceed === b.onExceed &&
-    a.weight === b.weight &&
-    (Object.keys(a.limits) as LimitName[]).every((name) => a.limits[name] === b.limits[name])
-  );
 }

@@ -42,9 +42,9 @@ export function enqueueRoutes(app: App, parts: ServerParts): void {
         commandId: request.execution?.seed,
       });
       if (!result) throw new Error('no result for the job');
+      await setRateLimit(reply, parts, tenantOf(request));
       const done = accept(result);
       const created = done.kind === 'created';
-      await setRateLimit(reply, parts, tenantOf(request));
       setRevision(reply, done.snapshot.revision, created ? done.position : undefined);
       if (created) reply.header('location', `/v1/jobs/${done.snapshot.jobId}`);
       const seen = snapshotAsSeen(done.snapshot, request.redaction);
@@ -76,8 +76,8 @@ export function enqueueRoutes(app: App, parts: ServerParts): void {
         atomic,
         commandId: request.execution?.seed,
       });
-      if (atomic) refuseWhole(results);
       await setRateLimit(reply, parts, tenantOf(request));
+      if (atomic) refuseWhole(results);
       return sendResults(reply, results, clock.now(), atomic);
     },
   );

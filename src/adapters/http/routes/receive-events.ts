@@ -3,10 +3,13 @@ import { eventsReceived, inboundEvents, receiveEventsQuery } from '../contract/i
 import { receivedOf } from '../inbound-outcome.ts';
 import { bodyBytes, CLOUD_EVENTS } from '../json-body.ts';
 import { isPlatform } from '../principal.ts';
+import { setRateLimit } from '../rate-limit-headers.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
 
-export function receiveEventsRoute(app: App, { inbound, clock, limits }: ServerParts): void {
+export function receiveEventsRoute(app: App, parts: ServerParts): void {
+  const { inbound, clock, limits } = parts;
+
   app.post(
     '/v1/events',
     {
@@ -54,6 +57,7 @@ export function receiveEventsRoute(app: App, { inbound, clock, limits }: ServerP
         atomic: true,
       };
       const outcomes = await inbound.handle([message], caller);
+      await setRateLimit(reply, parts, tenantId);
       return reply.status(202).send(receivedOf(outcomes));
     },
   );
