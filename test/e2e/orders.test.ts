@@ -42,8 +42,9 @@ it.skipIf(whyNoKafka() !== undefined)(
     );
     expect(orders.toSorted()).toEqual(Array.from({ length: ORDERS }, (_, n) => `o-${n + 1}`).toSorted());
 
+    const operator = clientOf(server.url, await apiKey(database.pool, '*'));
     const isRead = async () => {
-      const [group] = await client.inbound.consumers();
+      const [group] = await operator.inbound.consumers();
       return group?.lag === 0 ? group : undefined;
     };
     const group = await waitUntil('everything is read', isRead, LONG);
