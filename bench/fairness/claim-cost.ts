@@ -67,24 +67,29 @@ export async function prepare(url: string, setting: Setting, held: boolean): Pro
     waitMs: 0,
   } as const;
   const rounds: Prepared['rounds'] = [];
+  const claim = async (claimed?: (at: number) => void) => {
+    const jobs = await dispatcher.reserve(request);
+    claimed?.(performance.now());
+    if (jobs.length !== CLAIMED) throw new Error(`${setting.name}: claimed ${jobs.length}`);
+    await readyQueue.place(
+      jobs.map((job) => ({ ...job, revision: job.revision + 2, kind: 'gone' })),
+      Date.now(),
+    );
+    // As many come as go, so that the last claim finds what the first one found.
+    await refill(pool, jobs.length);
+  };
   return {
     setting,
     held,
     rounds,
     async round(claims) {
+      // What is looked at again after a pause is looked at now.
+      await claim();
       const times: number[] = [];
       const before = await cpuNs();
       for (let i = 0; i < claims; i += 1) {
         const began = performance.now();
-        const jobs = await dispatcher.reserve(request);
-        times.push(performance.now() - began);
-        if (jobs.length !== CLAIMED) throw new Error(`${setting.name}: claimed ${jobs.length}`);
-        await readyQueue.place(
-          jobs.map((job) => ({ ...job, revision: job.revision + 2, kind: 'gone' })),
-          Date.now(),
-        );
-        // As many come as go, so that the last claim finds what the first one found.
-        await refill(pool, jobs.length);
+        await claim((at) => times.push(at - began));
       }
       times.sort((a, b) => a - b);
       const cpuUs = ((await cpuNs()) - before) / 1_000 / claims;

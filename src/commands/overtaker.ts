@@ -16,9 +16,11 @@ export interface OvertakerDeps {
 
 /** The projection usually has done it by then. */
 const AFTER_MS = 10;
-/** Of one tenant at a time: who has more waits behind what it made itself. */
+/** Of one tenant in that time: who has more waits behind what it made itself. */
 const PER_TENANT = 8;
-const AT_MOST = 500;
+/** However long placing them takes. */
+const MOST_OF_TENANT = 200;
+const AT_MOST = 1_000;
 
 interface Change {
   readonly position: Position;
@@ -33,7 +35,8 @@ interface Change {
 export class Overtaker {
   readonly #deps: OvertakerDeps;
   readonly #changes = new Map<string, Change[]>();
-  #waiting = false;
+  /** When what is being gathered or placed was begun to be gathered; undefined: nothing is. */
+  #since: number | undefined;
 
   constructor(deps: OvertakerDeps) {
     this.#deps = deps;
@@ -73,11 +76,15 @@ export class Overtaker {
   #note(change: Change): void {
     const { tenantId } = change.placement;
     const changes = this.#changes.get(tenantId) ?? [];
-    if (changes.length >= PER_TENANT) return;
+    const times = Math.max(1, (performance.now() - (this.#since ?? performance.now())) / AFTER_MS);
+    if (changes.length >= Math.min(PER_TENANT * times, MOST_OF_TENANT)) return;
     changes.push(change);
     this.#changes.set(tenantId, changes);
-    if (this.#waiting) return;
-    this.#waiting = true;
+    if (this.#since === undefined) this.#gather();
+  }
+
+  #gather(): void {
+    this.#since = performance.now();
     setTimeout(() => void this.#overtake(), AFTER_MS).unref();
   }
 
@@ -97,7 +104,8 @@ export class Overtaker {
     } catch (err) {
       logger.debug({ err }, 'jobs were not placed ahead; the projection will');
     } finally {
-      this.#waiting = false;
+      this.#since = undefined;
+      if (this.#changes.size > 0) this.#gather();
     }
   }
 }
