@@ -53,7 +53,7 @@ describe('quota', () => {
     });
     expect(history).toContain('trial');
     expect(history).toContain('given its day back, 2 had been used; our fault');
-  });
+  }, 120_000);
 
   it('is nothing that a tenant sets for itself', async () => {
     const { code, err } = await tenant('quota', 'set', 'acme', '--jobs-per-day', 'none');
@@ -63,7 +63,7 @@ describe('quota', () => {
     });
     expect((await platform('quota', 'set', 'acme')).code).toBe(2);
     expect((await platform('quota', 'set', 'acme', '--plan', 'p', '--weight', '2')).code).toBe(2);
-  });
+  }, 60_000);
 });
 
 describe('plans and tenants', () => {
@@ -92,5 +92,5 @@ describe('plans and tenants', () => {
       'nobody is on the plan',
       async () => (await platform('plans', 'delete', 'pro')).code === 0,
     );
-  });
+  }, 120_000);
 });

@@ -124,7 +124,7 @@ async function share(folder: string): Promise<{ readonly file: string; readonly 
   const small = text
     .trimEnd()
     .split('\n')
-    .filter((line) => line.length < 60_000)
+    .filter((line) => line.length < 25_000)
     .slice(0, 70);
   const lines = WEBHOOKS_FILE === undefined ? Array.from({ length: 10 }, () => small).flat() : small;
   const file = `${folder}/webhooks.jsonl`;
