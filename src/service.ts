@@ -5,8 +5,6 @@ import { projectionControl } from './adapters/http/projection-control.ts';
 import { createServer } from './adapters/http/server.ts';
 import { DEFAULT_LIMITS } from './adapters/http/server-parts.ts';
 import { type PrometheusMetrics, prometheusMetrics } from './adapters/metrics.ts';
-import { remoteKeySet } from './adapters/oidc/key-set.ts';
-import { tokenCredentials } from './adapters/oidc/token-credentials.ts';
 import { apiKeyCredentials } from './adapters/postgres/api-keys.ts';
 import { createIdempotencyStore } from './adapters/postgres/idempotency.ts';
 import { withDevKey } from './adapters/process/dev-key.ts';
@@ -55,7 +53,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     roles: new Set([...config.roles].filter((role) => role !== 'api')),
   });
   const stopping = new AbortController();
-  const server = httpServer(options, engine, metrics, stopping.signal);
+  const credentials = await credentialsOf(config, engine.parts, options.devKey);
+  const server = httpServer(options, { engine, credentials, metrics, signal: stopping.signal });
   try {
     // Every role has the port: it is where health and metrics are, too.
     await server.listen({ host: config.host, port: config.port });
@@ -74,11 +73,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   };
 }
 
+interface HttpServerDeps {
+  readonly engine: Engine;
+  readonly credentials: Credentials;
+  readonly metrics: PrometheusMetrics;
+  readonly signal: AbortSignal;
+}
+
 function httpServer(
-  { config, devKey }: ServiceOptions,
-  { parts }: Engine,
-  metrics: PrometheusMetrics,
-  signal: AbortSignal,
+  { config }: ServiceOptions,
+  { engine: { parts }, credentials, metrics, signal }: HttpServerDeps,
 ): FastifyInstance {
   const { pool, clock, ids, logger, projections, projectionEnvironment: environment } = parts;
   const find = (name: string): Projection => {
@@ -89,7 +93,7 @@ function httpServer(
   return createServer({
     ...parts,
     workers: parts.readyQueue,
-    credentials: credentialsOf(config, parts, devKey),
+    credentials,
     redactions: config.redactions,
     idempotency: createIdempotencyStore({ pool, ids }),
     projections: projectionControl({
@@ -125,14 +129,17 @@ function httpServer(
 }
 
 /** Keys, tokens of the identity provider, and the dev key. */
-function credentialsOf(
+async function credentialsOf(
   { tokens }: Config,
   { pool, clock }: Engine['parts'],
   devKey: string | undefined,
-): Credentials {
+): Promise<Credentials> {
   const keys = apiKeyCredentials(pool);
   const local = devKey === undefined ? keys : withDevKey(devKey, keys);
   if (!tokens) return local;
+  // Loaded where it is needed only: it takes as long to load as much of the rest.
+  const { remoteKeySet } = await import('./adapters/oidc/key-set.ts');
+  const { tokenCredentials } = await import('./adapters/oidc/token-credentials.ts');
   return tokenCredentials({ options: tokens, keys: remoteKeySet(tokens, clock), clock, others: local });
 }
 
