@@ -44,62 +44,54 @@ export function auditEntryOf(decoded: DecodedEvent): AuditEntry | undefined {
   };
 }
 
-function isCommanded(decoded: DecodedEvent): boolean {
-  switch (decoded.aggregate) {
-    case 'job':
-      return isJobCommand(decoded);
-    case 'tenant_quota':
-      return isQuotaCommand(decoded);
-    case 'queue':
-    case 'api_key':
-    case 'action':
-      return true;
-    default:
-      return unreachable(decoded);
-  }
-}
+/** Whether an event is, or can be, what somebody commanded. */
+const COMMANDED: Readonly<Record<DecodedEvent['event']['type'], boolean>> = {
+  JobEnqueued: false,
+  JobStarted: false,
+  JobCompleted: false,
+  JobFailed: false,
+  JobReleased: false,
+  LeaseExpired: false,
+  JobDeadLettered: false,
+  JobVoided: false,
+  JobRetried: true,
+  JobAmended: true,
+  JobCancelRequested: true,
+  JobCancelled: true,
+  DeadLetterReplayed: true,
+  DeadLetterPurged: true,
+  QueuePaused: true,
+  QueueResumed: true,
+  QueueLimitChanged: true,
+  QuotaInitialized: true,
+  QuotaLimitsChanged: true,
+  QuotaReserved: false,
+  QuotaReleased: false,
+  QuotaExceeded: false,
+  QuotaReset: true,
+  TenantSuspended: true,
+  TenantResumed: true,
+  ApiKeyCreated: true,
+  ApiKeyRotated: true,
+  ApiKeyRevoked: true,
+  ActionTaken: true,
+};
 
-function isJobCommand({ event, metadata }: Extract<DecodedEvent, { aggregate: 'job' }>): boolean {
+/** Types of the events that may have an entry. */
+export const AUDITED_TYPES: ReadonlySet<string> = new Set(
+  Object.entries(COMMANDED).flatMap(([type, commanded]) => (commanded ? [type] : [])),
+);
+
+function isCommanded({ event, metadata }: DecodedEvent): boolean {
   switch (event.type) {
-    case 'JobCancelRequested':
-    case 'JobAmended':
-    case 'DeadLetterReplayed':
-    case 'DeadLetterPurged':
-      return true;
     case 'JobRetried':
+    case 'QuotaReset':
       return event.data.by === 'person';
     // A worker that stopped as it was told, or the service that forced it, did what somebody had asked for before.
     case 'JobCancelled':
       return metadata.requestId !== undefined;
-    case 'JobEnqueued':
-    case 'JobStarted':
-    case 'JobCompleted':
-    case 'JobFailed':
-    case 'JobReleased':
-    case 'LeaseExpired':
-    case 'JobDeadLettered':
-    case 'JobVoided':
-      return false;
     default:
-      return unreachable(event);
-  }
-}
-
-function isQuotaCommand({ event }: Extract<DecodedEvent, { aggregate: 'tenant_quota' }>): boolean {
-  switch (event.type) {
-    case 'QuotaInitialized':
-    case 'QuotaLimitsChanged':
-    case 'TenantSuspended':
-    case 'TenantResumed':
-      return true;
-    case 'QuotaReset':
-      return event.data.by === 'person';
-    case 'QuotaReserved':
-    case 'QuotaReleased':
-    case 'QuotaExceeded':
-      return false;
-    default:
-      return unreachable(event);
+      return COMMANDED[event.type];
   }
 }
 

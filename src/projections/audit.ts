@@ -3,7 +3,7 @@ import { API_KEY_STREAM_PREFIX } from '../domain/api-key/stream.ts';
 import { JOB_STREAM_PREFIX } from '../domain/job/stream.ts';
 import { QUEUE_STREAM_PREFIX } from '../domain/queue/stream.ts';
 import { QUOTA_STREAM_PREFIX } from '../domain/tenant-quota/stream.ts';
-import { type AuditEntry, auditEntryOf } from './audit-entry.ts';
+import { AUDITED_TYPES, type AuditEntry, auditEntryOf } from './audit-entry.ts';
 import { lineArray, lines, texts, withoutNul } from './line-columns.ts';
 import type { Projection, ProjectionTable, ProjectionWrite } from './projection.ts';
 
@@ -48,6 +48,7 @@ export const auditProjection: Projection = {
     API_KEY_STREAM_PREFIX,
     ACTION_STREAM_PREFIX,
   ],
+  eventTypes: AUDITED_TYPES,
   needsContent: false,
   unlogged: false,
   tables: [auditTable],
