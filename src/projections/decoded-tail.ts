@@ -6,13 +6,15 @@ import { decodePage, type LogSlice, type Reading } from './log-slice.ts';
 const MOST_WEIGHT = 32 * 1024 * 1024;
 /** … but not longer than this; a reader left behind reads for itself until it has caught up. */
 const PATIENCE_MS = 1_000;
+/** While all are behind the log anyway: reading it once for each would make them later still. */
+const PATIENCE_BEHIND_MS = 5_000;
 /** Read slices are kept for readers that are about to come back. */
 const KEPT_WEIGHT = 4 * 1024 * 1024;
 const PAGE_SIZE = 2_000;
 
 /**
  * The live end of the log, read and decoded once for all projections of a process. Readers pull at their own speed; one
- * that stalls or fails holds up nobody for longer than PATIENCE_MS.
+ * that stalls or fails holds up nobody for longer than the tail is patient.
  */
 export class DecodedTail {
   readonly #environment: ProjectionEnvironment;
@@ -97,7 +99,7 @@ export class DecodedTail {
     this.#position = slice.position;
     this.#wakeReaders();
     this.#trim();
-    const giveUpAt = performance.now() + PATIENCE_MS;
+    const giveUpAt = performance.now() + (slice.caughtUp ? PATIENCE_MS : PATIENCE_BEHIND_MS);
     while (this.#weight > MOST_WEIGHT && !signal.aborted) {
       const leftMs = giveUpAt - performance.now();
       if (leftMs <= 0) this.#leaveBehind();
