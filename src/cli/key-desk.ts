@@ -12,7 +12,7 @@ import { systemClock, systemIds } from '../adapters/system.ts';
 import type { ManageKeys } from '../commands/manage-keys.ts';
 import { noLogger, noMetrics } from '../commands/telemetry.ts';
 import { openLog } from '../open-log.ts';
-import { CliError, usageError } from './cli-error.ts';
+import { CliError } from './cli-error.ts';
 import { withDatabase } from './database.ts';
 import { sessionOf } from './session.ts';
 
@@ -98,10 +98,11 @@ function eventStoreDb() {
   return { connectionString, streamPrefix: EVENTSTOREDB_STREAM_PREFIX || 'eventzr.' };
 }
 
+/** Containers often run as a user without a name. */
 function userName(): string {
   try {
     return userInfo().username;
   } catch {
-    throw usageError('the system does not know your name; run this as a user that it knows');
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }
