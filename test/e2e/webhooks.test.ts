@@ -53,7 +53,8 @@ describe('the webhooks example', () => {
       const living = bodies.filter((body) => fateOf(body) !== 'refused');
       expect(await arrived()).toBe(living.length);
       expect(living.length).toBeLessThan(bodies.length);
-      expect(await runCli(['projections', 'verify'], { env })).toMatchObject({ code: 0 });
+      // About all tenants: not for the key of three.
+      expect(await runCli(['projections', 'verify'], { env: service })).toMatchObject({ code: 0 });
     } finally {
       await first.kill();
       await second.kill();
