@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Problem } from '../../src/adapters/http/contract/problem.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/adapters/http/problem-catalogue.ts';
@@ -63,8 +66,8 @@ describe('problems', () => {
   });
 
   it('are all on their page in the documents, and no other', () => {
-    const text = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
-    const rows = Array.from(text.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \|/gm), ([, code, status]) => [
+    const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
+    const rows = Array.from(page.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \|/gm), ([, code, status]) => [
       code,
       Number(status),
     ]);
@@ -81,6 +84,31 @@ describe('problems', () => {
       expect(page.body).toContain(title);
     }
     expect((await api.app.inject({ url: '/problems/constructor' })).statusCode).toBe(404);
+  });
+
+  it('answer what comes over an open connection while the server stops', async () => {
+    const lookedUp = Promise.withResolvers<void>();
+    const verify = async () => {
+      await lookedUp.promise;
+      return PRINCIPALS['admin-a'];
+    };
+    await using api = await testApi({ credentials: { verify } });
+    await api.app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = api.app.server.address() as AddressInfo;
+    const socket = connect(port, '127.0.0.1');
+    const answers = text(socket);
+    const head = 'HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer t\r\n';
+    socket.write(`GET /v1/jobs/${ID} ${head}\r\n`);
+    await once(api.app.server, 'request');
+    const closed = api.app.close();
+    await waitUntil('the server stops', () => !api.app.server.listening);
+    socket.write(`GET /v1/jobs/${ID} ${head}connection: close\r\n\r\n`);
+    await once(api.app.server, 'request');
+    lookedUp.resolve();
+    const [, late = ''] = (await answers).split(/(?=HTTP\/1\.1 503)/);
+    expect(late).toContain('content-type: application/problem+json');
+    expect(late).toContain('"code":"shutting-down"');
+    await closed;
   });
 
   it('say which methods an address has', async () => {

@@ -36,6 +36,7 @@ import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { workerRoutes } from './routes/workers.ts';
 import type { App, ServerParts } from './server-parts.ts';
+import { registerShuttingDown } from './shutting-down.ts';
 import { registerUnknownRoutes } from './unknown-routes.ts';
 
 /**
@@ -51,6 +52,8 @@ export function createServer(given: ServerParts): FastifyInstance {
     // A client gets this long to send its head and body; long polls wait in the answer.
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
+    // registerShuttingDown says it better.
+    return503OnClosing: false,
     clientErrorHandler: answerNotHttp,
     frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
   });
@@ -63,6 +66,7 @@ export function createServer(given: ServerParts): FastifyInstance {
 
   registerRequestValidation(app);
   registerProblems(app, parts.logger);
+  registerShuttingDown(app);
   registerUnknownRoutes(app);
   registerJsonBody(app);
   registerRequestMetrics(app, parts.metrics);
