@@ -41,7 +41,7 @@ describe('queues, workers and figures', () => {
 
   it('shows figures and workers', async () => {
     await using worker = new JobsWorker({
-      connection: { url: service.url, apiKey: service.key },
+      connection: { url: service.url, apiKey: service.key, tenant: 'acme' },
       handlers: { 'report.build': () => undefined },
       leaseMs: 1_000,
     }).start();
