@@ -12,12 +12,22 @@ function reported(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const file of globSync('**/*.ts', { cwd: root })) {
     const text = readFileSync(root + file, 'utf8');
-    for (const match of text.matchAll(/etrics\??\.(count|gauges?|observe)\(\s*'([a-z_]+)'/g)) {
+    for (const match of text.matchAll(/etrics\??\.(count|gauges?|observe)\(\s*['`]([a-z_${}]+)['`]/g)) {
       const method = match[1] as keyof typeof TYPES;
-      found.set((match[2] ?? '').replace(SUFFIXES[method], ''), TYPES[method]);
+      const name = (match[2] ?? '').replace(SUFFIXES[method], '');
+      for (const one of meantBy(name, TYPES[method])) found.set(one, TYPES[method]);
     }
   }
   return found;
+}
+
+/** The name itself; of one that is put together, all declared ones that it can become. */
+function meantBy(name: string, type: string): readonly string[] {
+  if (!name.includes('$')) return [name];
+  const pattern = new RegExp(`^${name.replaceAll(/\$\{[a-z]+\}/g, '[a-z]+')}$`);
+  return Object.keys(METRICS).filter(
+    (declared) => pattern.test(declared) && METRICS[declared]?.type === type,
+  );
 }
 
 describe('metrics', () => {
