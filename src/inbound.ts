@@ -25,7 +25,7 @@ import type { Tenancy } from './tenancy.ts';
 export interface InboundSettings extends InboxSettings {
   /** JSON file with subscriptions by name; absent: only those made over the API. */
   readonly subscriptionsFile?: string | undefined;
-  /** Whether what other services of the platform say about tenants has its effect here. Default: no. */
+  /** Whether what other services of the platform say about tenants has its effect here. Absent: as other processes say. */
   readonly tenantEvents?: boolean | undefined;
   /** How long processed events are remembered. */
   readonly keepMs: number;
@@ -78,7 +78,7 @@ export function createInbound(options: InboundOptions): Inbound {
   });
   const inbox =
     kafka && new Inbox({ ...settings, kafka, subscriptions, handle, deadLetters, logger, metrics });
-  const { subscriptionsFile, tenantEvents = false } = settings;
+  const { subscriptionsFile, tenantEvents } = settings;
   return {
     handle,
     subscriptions,
@@ -87,18 +87,26 @@ export function createInbound(options: InboundOptions): Inbound {
     tasks: {
       processed_events: createProcessedEventsSweeper(pool, settings.keepMs),
       ...(inbox && { inbox: (signal) => inbox.run(signal), inbox_lag: (signal) => inbox.report(signal) }),
-      // Also when there are none: those of the last time must go.
-      subscriptions_file: async (signal: AbortSignal) => {
-        await subscriptions.replaceFromFile(
-          new Map([
-            ...(tenantEvents ? PLATFORM_SUBSCRIPTIONS : []),
-            ...(subscriptionsFile === undefined ? [] : readSubscriptions(subscriptionsFile)),
-          ]),
-        );
-        while (!signal.aborted) await pause(60_000, signal);
-      },
+      ...((subscriptionsFile !== undefined || tenantEvents !== undefined) && {
+        subscriptions_file: async (signal: AbortSignal) => {
+          await replaceFixed(subscriptions, subscriptionsFile, tenantEvents);
+          while (!signal.aborted) await pause(60_000, signal);
+        },
+      }),
     },
   };
+}
+
+/** Those that are not made over the API. A process that has no file leaves the file of others alone. */
+async function replaceFixed(
+  subscriptions: SubscriptionStore,
+  file: string | undefined,
+  tenantEvents: boolean | undefined,
+): Promise<void> {
+  const builtIn = tenantEvents ? PLATFORM_SUBSCRIPTIONS : [];
+  if (file !== undefined)
+    await subscriptions.replaceFromFile(new Map([...builtIn, ...readSubscriptions(file)]));
+  else await subscriptions.replaceFromFile(new Map(builtIn), [...PLATFORM_SUBSCRIPTIONS.keys()]);
 }
 
 const fileSchema = z.record(subscriptionName, subscriptionRule);

@@ -104,3 +104,21 @@ it('a transaction of the caller gives a new tenant the default plan, too', async
   }
   expect(await quotaOf('own')).toMatchObject({ terms: { plan: 'free' } });
 });
+
+it('switching tenant events off ends their subscriptions, and a process without a say ends none', async () => {
+  const { subscriptions } = engine.parts.inbound;
+  const countAfter = async (tenantEvents: boolean | undefined, wanted: number): Promise<void> => {
+    await using other = await createEngine({
+      databaseUrl: database.url,
+      roles: new Set(['inbox']),
+      inbound: { ...DEFAULT_INBOUND, tenantEvents },
+    });
+    expect(other.parts.inbound.tasks.subscriptions_file === undefined).toBe(tenantEvents === undefined);
+    await waitUntil('the subscriptions are as wanted', async () => {
+      return (await subscriptions.list(null)).length === wanted;
+    });
+  };
+  await countAfter(undefined, 6);
+  await countAfter(false, 1);
+  await countAfter(true, 6);
+});

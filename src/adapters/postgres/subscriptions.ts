@@ -45,9 +45,9 @@ export function createSubscriptionStore(pool: pg.Pool, clock: Clock): Subscripti
       if (!row) return 'missing';
       return row.from_file ? 'taken' : 'removed';
     },
-    async replaceFromFile(rules) {
+    async replaceFromFile(rules, among) {
       await inTransaction(pool, async (client) => {
-        await client.query(DROP_FROM_FILE, [[...rules.keys()]]);
+        await client.query(DROP_FROM_FILE, [[...rules.keys()], among ?? null]);
         for (const [name, rule] of rules) await client.query(PUT_FROM_FILE, [name, JSON.stringify(rule)]);
       });
       cached = undefined;
@@ -110,7 +110,7 @@ from found`;
 
 const DROP_FROM_FILE = `
 delete from subscriptions
-where from_file and name <> all ($1::text[])`;
+where from_file and name <> all ($1::text[]) and ($2::text[] is null or name = any ($2))`;
 
 const PUT_FROM_FILE = `
 insert into subscriptions (name, rule, from_file, updated_by)

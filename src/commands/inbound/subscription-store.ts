@@ -25,6 +25,9 @@ export interface SubscriptionStore {
   /** `taken`: the name belongs to someone else, or to the file. */
   put(write: SubscriptionWrite): Promise<StoredSubscription | 'taken'>;
   remove(name: string, scope: string | null): Promise<'removed' | 'missing' | 'taken'>;
-  /** Makes the subscriptions of the file what is given. */
-  replaceFromFile(rules: ReadonlyMap<string, SubscriptionRule>): Promise<void>;
+  /** Makes the subscriptions of the file what is given: all of them, or only those `among` these names. */
+  replaceFromFile(
+    rules: ReadonlyMap<string, SubscriptionRule>,
+    among?: readonly string[] | undefined,
+  ): Promise<void>;
 }
