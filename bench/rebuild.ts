@@ -73,7 +73,7 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
   console.log(phases.join('\n'));
 }
 await engine.stop();
-if (!process.env.KEEP) await admin.query(`drop database ${database.pathname.slice(1)} with (force)`);
+await admin.query(`drop database ${database.pathname.slice(1)} with (force)`);
 await admin.end();
 await server?.stop();
 process.exit(0);
