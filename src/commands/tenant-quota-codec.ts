@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { TenantQuotaEvent } from '../domain/tenant-quota/events.ts';
+import { LIMIT_NAMES } from '../domain/tenant-quota/limits.ts';
 import { type EventDefinitions, eventCodec } from './event-codec.ts';
 
 const count = z.number();
@@ -21,14 +22,7 @@ const terms = z.object({
   weight: z.number(),
 });
 
-const limitName = z.enum([
-  'jobsPerDay',
-  'unfinishedJobs',
-  'runningJobs',
-  'enqueuesPerSecond',
-  'enqueueBurst',
-  'payloadBytes',
-]);
+const limitName = z.enum(LIMIT_NAMES);
 
 const mode = z.enum(['claims', 'all']);
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LIMIT_NAMES } from '../../domain/tenant-quota/limits.ts';
 
 /*
  * What is promised to others: everything a public event's `data` holds. The mapping is typed by these schemas, and
@@ -114,16 +115,7 @@ export const EVENT_SCHEMAS = {
   'eventzr.jobs.quota.exceeded.v1': z
     .object({
       ...tenant,
-      limit: z
-        .enum([
-          'jobsPerDay',
-          'unfinishedJobs',
-          'runningJobs',
-          'enqueuesPerSecond',
-          'enqueueBurst',
-          'payloadBytes',
-        ])
-        .describe('The limit that was reached'),
+      limit: z.enum(LIMIT_NAMES).describe('The limit that was reached'),
       value: z.number().describe('What the limit allows'),
       used: z.number().describe('What is used of it'),
       refused: z.int().min(0).describe('Jobs refused or put off since the event of this kind before'),

@@ -16,6 +16,15 @@ export interface QuotaLimits {
 
 export type LimitName = keyof QuotaLimits;
 
+export const LIMIT_NAMES = [
+  'jobsPerDay',
+  'unfinishedJobs',
+  'runningJobs',
+  'enqueuesPerSecond',
+  'enqueueBurst',
+  'payloadBytes',
+] as const satisfies readonly LimitName[];
+
 export const UNLIMITED: QuotaLimits = {
   jobsPerDay: null,
   unfinishedJobs: null,

@@ -1,14 +1,8 @@
 import { z } from 'zod';
+import { LIMIT_NAMES } from '../../../domain/tenant-quota/limits.ts';
 import { time } from './values.ts';
 
-export const limitName = z.enum([
-  'jobsPerDay',
-  'unfinishedJobs',
-  'runningJobs',
-  'enqueuesPerSecond',
-  'enqueueBurst',
-  'payloadBytes',
-]);
+export const limitName = z.enum(LIMIT_NAMES);
 
 /** What a limit was full of: in the problems `quota-exceeded` and `payload-too-large`. */
 export const quotaRefusal = z
