@@ -58,7 +58,8 @@ const used = process.cpuUsage(cpu);
 const each = (us: number) => (us / events).toFixed(2);
 console.log(
   `${events} events in ${Math.round(ms)} ms: ${Math.round((events / ms) * 1_000)}/s, ` +
-    `CPU an event: ${each(used.user + used.system)} µs Node, ${each(cpuUs() - postgres)} µs PostgreSQL`,
+    `CPU an event: ${each(used.user + used.system)} µs Node, ${each(cpuUs() - postgres)} µs PostgreSQL, ` +
+    `${Math.round(process.resourceUsage().maxRSS / 1_024)} MB at most`,
 );
 for (const [projection, at] of arrived) console.log(`  ${projection}: ${Math.round(at)} ms`);
 await engine.stop();
