@@ -94,7 +94,12 @@ export class InboxConsumer {
     signal: AbortSignal,
   ): Promise<void> {
     const { topic, partition } = batch;
-    const pending = this.#pendingOf(topic, partition);
+    const first = batch.messages[0]?.offset;
+    if (first === undefined) {
+      resolveOffset(batch.lastOffset());
+      return;
+    }
+    const pending = this.#pendingOf(topic, partition, BigInt(first));
     for (const messages of chunksOf(batch)) {
       if (!isRunning() || isStale() || signal.aborted) return;
       await withHeartbeats(heartbeat, async () => {
@@ -108,7 +113,6 @@ export class InboxConsumer {
       await commit(consumer, topic, partition, pending);
       await heartbeat();
     }
-    if (batch.messages.length === 0) resolveOffset(batch.lastOffset());
   }
 
   async #chunk(
@@ -225,9 +229,9 @@ export class InboxConsumer {
     }
   }
 
-  #pendingOf(topic: string, partition: number): PendingRetries {
+  #pendingOf(topic: string, partition: number, first: bigint): PendingRetries {
     const name = nameOf(topic, partition);
-    const known = this.#pending.get(name) ?? new PendingRetries();
+    const known = this.#pending.get(name) ?? new PendingRetries(first);
     this.#pending.set(name, known);
     return known;
   }

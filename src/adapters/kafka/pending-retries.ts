@@ -4,9 +4,14 @@
  */
 export class PendingRetries {
   readonly #open = new Map<bigint, Promise<void>>();
-  #next = 0n;
+  #next: bigint;
   /** The partition is read by someone else now: what is committed is theirs to say. */
   lost = false;
+
+  /** Where reading begins: what is below was handled before. */
+  constructor(first: bigint) {
+    this.#next = first;
+  }
 
   get size(): number {
     return this.#open.size;
