@@ -64,5 +64,14 @@ export function exerciseRateBuckets(name: string, make: () => Promise<BucketsUnd
       expect(granted).toBe(11);
       expect(firstDueInMs).toBe(0);
     });
+
+    it('hold nobody to what came under terms that were wider', async () => {
+      const wide = { perSecond: 1_000, burst: 1_000, whole: false, aheadMs: 3_600_000 } as const;
+      await buckets.take({ tenantId: 'acme', ...wide, wanted: 20_000 });
+      const narrow = { perSecond: 0.001, burst: 1, whole: false, aheadMs: 0 } as const;
+      const { granted, firstDueInMs } = await buckets.take({ tenantId: 'acme', ...narrow, wanted: 1 });
+      expect(granted).toBe(0);
+      expect(firstDueInMs).toBeLessThanOrEqual(1_000_000);
+    });
   });
 }

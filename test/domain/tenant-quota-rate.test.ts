@@ -37,6 +37,15 @@ describe('a rate bucket', () => {
     );
   });
 
+  it('holds nobody to what came under terms that were wider', () => {
+    const wide: Asked = { perSecond: 1_000, burst: 1_000, wanted: 20_000, aheadMs: 3_600_000, whole: false };
+    const now = 1_764_000_000_000;
+    const { bucket } = takeFrom(undefined, wide, now);
+    const narrow: Asked = { perSecond: 1, burst: 1, wanted: 1, aheadMs: 0, whole: false };
+    expect(takeFrom(bucket, narrow, now).taken).toEqual({ granted: 0, firstDueInMs: 1_000 });
+    expect(takeFrom(bucket, narrow, now + 1_000).taken.granted).toBe(1);
+  });
+
   it('gives back a whole job after the time of a job', () => {
     const asked: Asked = { perSecond: 3, burst: 1, wanted: 1, aheadMs: 0, whole: false };
     let now = 1_764_000_000_000;

@@ -78,7 +78,11 @@ drained as materialized (
     ahead_ms,
     whole,
     greatest(locked.drained_at, clock.now) as drained_at,
-    greatest(0, level - per_second * greatest(0, clock.now - locked.drained_at) / 1000) as level
+    greatest(
+      0,
+      least(level, burst + per_second * ahead_ms / 1000)
+        - per_second * greatest(0, clock.now - locked.drained_at) / 1000
+    ) as level
   from unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::float8[], $6::bool[])
     as asked (tenant_id, per_second, burst, wanted, ahead_ms, whole)
   join locked using (tenant_id)

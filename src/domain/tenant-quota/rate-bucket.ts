@@ -44,8 +44,10 @@ export function takeFrom(
 ): { readonly bucket: RateBucket; readonly taken: Taken } {
   const drainedAt = Math.max(now, bucket?.drainedAt ?? now);
   const drained = (perSecond * (drainedAt - (bucket?.drainedAt ?? now))) / 1000;
-  const level = Math.max(0, (bucket?.level ?? 0) - drained);
-  const room = Math.floor(burst + (perSecond * aheadMs) / 1000 - level + ROUNDING);
+  const most = burst + (perSecond * aheadMs) / 1000;
+  // What came under wider terms may be more than ever fits now: it would take days to drain.
+  const level = Math.max(0, Math.min(most, bucket?.level ?? 0) - drained);
+  const room = Math.floor(most - level + ROUNDING);
   const fitting = Math.max(0, Math.min(wanted, room));
   const granted = whole && fitting < wanted ? 0 : fitting;
   return {
