@@ -27,7 +27,9 @@ interface Waiter {
   readonly filter: LaneFilter;
   readonly deadline: number;
   tried: boolean;
-  readonly resolve: (reservations: readonly Reservation[]) => void;
+  /** Why its last look failed; undefined when it did not. */
+  failure: unknown;
+  readonly answer: PromiseWithResolvers<readonly Reservation[]>;
 }
 
 /** How long a lease lasts whose JobStarted is not in the log yet. */
@@ -93,19 +95,21 @@ export class ClaimDispatcher {
     this.#ring();
   }
 
-  /** Waits up to waitMs for at least one job. Empty when there was none, when too many wait, or once aborted. */
+  /** Waits up to waitMs for at least one job. Empty when there was none, when too many wait, or once aborted; rejects
+   * when the last look failed: whether there was one is not known. */
   reserve(request: ClaimRequest, signal?: AbortSignal): Promise<readonly Reservation[]> {
     if (signal?.aborted || this.#waiters.size >= MAX_WAITERS) return Promise.resolve([]);
-    const { promise, resolve } = Promise.withResolvers<readonly Reservation[]>();
+    const answer = Promise.withResolvers<readonly Reservation[]>();
     const waiter: Waiter = {
       request,
       filter: laneFilter(request),
       deadline: performance.now() + request.waitMs,
       tried: false,
-      resolve,
+      failure: undefined,
+      answer,
     };
     const leave = () => {
-      if (this.#waiters.delete(waiter)) resolve([]);
+      if (this.#waiters.delete(waiter)) answer.resolve([]);
     };
     signal?.addEventListener('abort', leave, { once: true });
     this.#waiters.add(waiter);
@@ -113,7 +117,7 @@ export class ClaimDispatcher {
     if (request.waitMs === 0) this.#mustLook = true;
     this.#ring();
     if (!this.#pumping) void this.#pump();
-    return promise.finally(() => signal?.removeEventListener('abort', leave));
+    return answer.promise.finally(() => signal?.removeEventListener('abort', leave));
   }
 
   /** Puts reserved jobs back where they were; what fails comes back by itself when the reservation runs out. */
@@ -143,7 +147,7 @@ export class ClaimDispatcher {
         this.#logger.warn({ err: error }, 'claiming failed; trying again');
         this.#metrics.count('claim_errors_total');
         this.#forget();
-        for (const waiter of this.#waiters) waiter.tried = true;
+        for (const waiter of this.#waiters) Object.assign(waiter, { tried: true, failure: error });
         this.#dismiss();
         await this.#sleep(RETRY_MS);
       }
@@ -191,6 +195,7 @@ export class ClaimDispatcher {
         }
         used += reserved.length;
       }
+      for (const waiter of waiters) waiter.failure = undefined;
     } finally {
       for (const waiter of waiters) waiter.tried = true;
       await this.#deliver(taken);
@@ -207,7 +212,7 @@ export class ClaimDispatcher {
   async #deliver(taken: ReadonlyMap<Waiter, readonly Reservation[]>): Promise<void> {
     const orphans: Reservation[] = [];
     for (const [waiter, reservations] of taken) {
-      if (this.#waiters.delete(waiter)) waiter.resolve(reservations);
+      if (this.#waiters.delete(waiter)) waiter.answer.resolve(reservations);
       else orphans.push(...reservations);
     }
     await this.giveBack(orphans);
@@ -268,7 +273,8 @@ export class ClaimDispatcher {
     for (const waiter of this.#waiters) {
       if (!waiter.tried || waiter.deadline > now) continue;
       this.#waiters.delete(waiter);
-      waiter.resolve([]);
+      if (waiter.failure === undefined) waiter.answer.resolve([]);
+      else waiter.answer.reject(waiter.failure);
     }
   }
 

@@ -6,6 +6,7 @@ import type { HandledJob } from './job-handler.ts';
 import { formatLeaseToken } from './lease-token.ts';
 import { metadataByTenant } from './metadata-for.ts';
 import { placementOf, stateOf } from './placement.ts';
+import { LogOverloadedError } from './ports.ts';
 import { noLogger, noMetrics } from './telemetry.ts';
 import type { Claim, ClaimRequest, UseCases } from './use-cases.ts';
 import type { WorkerWatch } from './worker-watch.ts';
@@ -68,8 +69,9 @@ async function start(
       })),
     );
   } catch (error) {
-    // Some may be in the log all the same: those are found out by their leases, the rest is offered again at once.
-    await dispatcher.giveBack(reservations);
+    // What was turned away was not written. After anything else an attempt may be in the log, or get there yet, and is one
+    // of those that its tenant's limit counts: its slot stays taken until the reservation runs out and the stream is asked.
+    if (error instanceof LogOverloadedError) await dispatcher.giveBack(reservations);
     throw error;
   }
   const started: Started[] = [];

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog } from '../../src/commands/ports.ts';
-import { LogUnavailableError } from '../../src/commands/ports.ts';
+import { LogOverloadedError, LogUnavailableError } from '../../src/commands/ports.ts';
 import type { ReadyQueue } from '../../src/commands/ready-queue.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import {
@@ -11,6 +11,7 @@ import {
   movableClock,
   wholeLog,
 } from '../support/dispatch.ts';
+import { holdTenant } from '../support/holding.ts';
 import { running } from '../support/running.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -18,7 +19,16 @@ let database: TestDatabase;
 let clock: MovableClock;
 let sound: DispatchProcess;
 let faulty: DispatchProcess;
-let fault: { at: 'nowhere' | 'before append' | 'after append' | 'after reserve' | 'after timers' };
+let fault: {
+  at:
+    | 'nowhere'
+    | 'overload'
+    | 'before append'
+    | 'after append'
+    | 'before reserve'
+    | 'after reserve'
+    | 'after timers';
+};
 
 beforeEach(async () => {
   database = await createDatabase();
@@ -42,6 +52,7 @@ const faultyLog = (log: EventLog): EventLog => ({
   head: () => log.head(),
   truncate: (stream, before) => log.truncate(stream, before),
   async append(requests) {
+    if (fault.at === 'overload') throw new LogOverloadedError(1_000);
     if (fault.at === 'before append') throw new LogUnavailableError('not reached');
     const outcomes = await log.append(requests);
     if (fault.at === 'after append') throw new LogUnavailableError('no answer');
@@ -52,6 +63,7 @@ const faultyLog = (log: EventLog): EventLog => ({
 const faultyQueue = (queue: ReadyQueue): ReadyQueue => ({
   ...queue,
   async reserve(...args) {
+    if (fault.at === 'before reserve') throw new Error('no connection');
     const answer = await queue.reserve(...args);
     if (fault.at === 'after reserve') throw new Error('connection lost');
     return answer;
@@ -92,12 +104,64 @@ async function finishAll(ids: readonly string[]) {
 }
 
 describe('a claim that fails', () => {
-  it('before its events are written offers the jobs again at once', async () => {
+  it('because the log takes nothing in offers the jobs again at once', async () => {
+    const ids = await enqueued(20);
+    fault.at = 'overload';
+    await expect(faulty.claim({ max: 20 })).rejects.toThrow('waiting to be written');
+    const claims = await sound.claim({ max: 50 });
+    expect(claims.map((claim) => claim.snapshot.jobId)).toEqual(ids);
+  });
+
+  it('before its events are written offers the jobs again when the reservation has run out', async () => {
     const ids = await enqueued(20);
     fault.at = 'before append';
     await expect(faulty.claim({ max: 20 })).rejects.toThrow('not reached');
-    const claims = await sound.claim({ max: 50 });
-    expect(claims.map((claim) => claim.snapshot.jobId)).toEqual(ids);
+    expect(await sound.claim({ max: 50 })).toEqual([]);
+    clock.advance(15_001);
+    expect(await finishAll(ids)).toBe(20);
+  });
+
+  it.each(['before append', 'after append'] as const)(
+    "%s keeps its slot of the tenant's limit until it is known whether the attempt runs",
+    async (at) => {
+      await holdTenant(sound, 'acme', { runningJobs: 1 });
+      const ids = await enqueued(2);
+      fault.at = at;
+      await expect(faulty.claim()).rejects.toThrow(LogUnavailableError);
+      // Before anybody has read the log, and after.
+      expect(await sound.claim({ max: 5 })).toEqual([]);
+      await sound.projector.catchUp();
+      expect(await sound.claim({ max: 5 })).toEqual([]);
+      clock.advance(30_001);
+      expect(await finishAll(ids)).toBe(at === 'after append' ? 3 : 2);
+    },
+  );
+
+  it('to look for jobs until its time is up says so: nobody knows whether there are any', async () => {
+    await enqueued(1);
+    fault.at = 'before reserve';
+    await expect(faulty.claim()).rejects.toThrow('no connection');
+    await expect(faulty.claim({ waitMs: 600 })).rejects.toThrow('no connection');
+  });
+
+  it('to look at first gets its job, or learns that there is none, once looking works again', async () => {
+    let looks = 0;
+    const recovering = dispatchProcess(database.pool, clock, {
+      readyQueue: (queue) => ({
+        ...queue,
+        async arrivals(...args) {
+          looks += 1;
+          if (looks < 3) throw new Error('no connection');
+          return queue.arrivals(...args);
+        },
+      }),
+    });
+    expect(await recovering.claim({ waitMs: 1_500 })).toEqual([]);
+    const [id] = await enqueued(1);
+    looks = 0;
+    const [claim] = await recovering.claim({ waitMs: 10_000 });
+    expect(claim?.snapshot.jobId).toBe(id);
+    await recovering.close();
   });
 
   it('after its events were written runs the jobs again once their leases ran out, not before', async () => {
@@ -114,7 +178,7 @@ describe('a claim that fails', () => {
   it('after the jobs were reserved loses none of them', async () => {
     const ids = await enqueued(20);
     fault.at = 'after reserve';
-    expect(await faulty.claim({ max: 5 })).toEqual([]);
+    await expect(faulty.claim({ max: 5 })).rejects.toThrow('connection lost');
     expect(await sound.claim({ max: 50 })).toHaveLength(15);
     clock.advance(30_001);
     expect(await finishAll(ids)).toBe(35);
