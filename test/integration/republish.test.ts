@@ -131,6 +131,20 @@ describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () =>
     expect(await again.over(id)).toMatchObject({ status: 'aborted', position: 0n });
   });
 
+  it('say which topics are missing where they may not be created, and hold up nothing behind them', async () => {
+    await using set = await feedSetUp(kafka.brokers);
+    await appendInTurn(set.log, 'acme', 0, 1);
+    await using again = republishing(set, undefined, { create: false });
+    const { id } = await again.start({ topicSuffix: '.nowhere' });
+    const next = await again.start({ dryRun: true });
+    expect(await again.over(id)).toMatchObject({
+      status: 'failed',
+      found: 0,
+      error: expect.stringContaining('.nowhere'),
+    });
+    expect(await again.over(next.id)).toMatchObject({ status: 'done', found: EVENTS });
+  });
+
   it('are asked for with the CLI; rebuilding, verifying and rolling back publish nothing', async () => {
     await using set = await feedSetUp(kafka.brokers);
     await using server = await startServer({

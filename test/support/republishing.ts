@@ -20,9 +20,10 @@ export const EVERYTHING: RepublicationOrder = {
 export function republishing(
   { pool, log, brokers, prefix }: ForwardingOptions,
   store: RepublicationStore = createRepublicationStore(pool),
+  { create = true }: { readonly create?: boolean } = {},
 ) {
   const connection = { brokers, clientId: 'test' };
-  const topics = { prefix, partitions: 3, replication: 1, retentionMs: 3_600_000, create: true };
+  const topics = { prefix, partitions: 3, replication: 1, retentionMs: 3_600_000, create };
   const kafka = { connection, topics, contentMode: 'structured' as const };
   const republisher = new Republisher({
     store,

@@ -7,11 +7,14 @@ import type { Refused } from './feed-producer.ts';
 import type { KafkaOptions } from './options.ts';
 import { createPartitionOf } from './partition-of.ts';
 import { ProducerLanes } from './producer-lanes.ts';
-import { ensureTopics } from './topics.ts';
+import { ensureTopics, TopicsMissingError } from './topics.ts';
 
 /** A way to the topics whose names end in a suffix, beside the forwarder's. */
 export interface Publishing {
-  /** Creates the topics if need be; waits for Kafka until the signal aborts, and rejects then. */
+  /**
+   * Creates the topics if need be; waits for Kafka until the signal aborts, and rejects then. Throws TopicsMissingError
+   * where they may not be created.
+   */
   mapping(signal: AbortSignal): Promise<Omit<FeedMapping, 'decode'>>;
   /** As ProducerLanes'. */
   publish(messages: readonly EventMessage[], signal: AbortSignal): Promise<readonly Refused<EventMessage>[]>;
@@ -83,6 +86,8 @@ async function untilThere<T>(look: () => Promise<T>, signal: AbortSignal, logger
     try {
       return await look();
     } catch (err) {
+      // Whoever asked is told, and may ask again: other orders wait behind this one.
+      if (err instanceof TopicsMissingError) throw err;
       logger.warn({ err }, 'kafka.topics_failed');
       await pause(pauseMs, signal);
       signal.throwIfAborted();
