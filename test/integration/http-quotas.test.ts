@@ -159,6 +159,17 @@ describe('the quota document', () => {
     expect((await platform.call('DELETE', path)).body).toMatchObject({ limits: { jobsPerDay: null } });
   });
 
+  it('are set with the ETag of a tenant that nothing was set for by one of several', async () => {
+    const path = `/v1/tenants/${(await api.caller()).tenantId}/quota`;
+    const etag = (await platform.call('GET', path)).headers.get('etag') ?? '';
+    const puts = await Promise.all(
+      [5, 6, 7].map((jobsPerDay) =>
+        platform.call('PUT', path, { limits: { jobsPerDay } }, { 'if-match': etag }),
+      ),
+    );
+    expect(puts.map(({ status }) => status).toSorted()).toEqual([200, 412, 412]);
+  });
+
   it('is there for tenants that nobody has heard of', async () => {
     const caller = await api.caller();
     const { body } = await caller.call('GET', `/v1/tenants/${caller.tenantId}/quota`);

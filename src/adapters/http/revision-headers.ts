@@ -3,7 +3,8 @@ import type { Position } from '../../commands/ports.ts';
 import { HEADERS } from './contract/headers.ts';
 import { invalid } from './problems.ts';
 
-const ENTITY_TAG = /^"(\d{1,9})"$/;
+/** -1: as of something of which nothing was said yet. */
+const ENTITY_TAG = /^"(-1|\d{1,9})"$/;
 
 /** The revision in If-Match; undefined when any will do. */
 export function expectedRevision(request: FastifyRequest): number | undefined {
