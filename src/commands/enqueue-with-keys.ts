@@ -185,9 +185,12 @@ async function takeKeys(
 
 const jobUnderKey = ({ holder, first, taken }: KeyClaim): WantedJob => ({
   jobId: holder,
-  data: first.data,
+  data: holder === first.jobId ? first.data : withoutSlot(first.data),
   probablyExists: !taken,
 });
+
+/** A reservation is for one id: used for another, both jobs' slots would be freed while one of them lives. */
+const withoutSlot = ({ reservationId: _, ...data }: NewJob['data']): NewJob['data'] => data;
 
 /** The key names a job that is over; unless that job is our own, the key can be taken from it. */
 function isLost(claim: KeyClaim, result: EnqueueResult): boolean {

@@ -4,9 +4,15 @@ import { createRateBuckets } from '../../src/adapters/postgres/rate-buckets.ts';
 import { createStageJobs, createStagingArea } from '../../src/adapters/postgres/staged-jobs.ts';
 import { createStagedJobsRelay } from '../../src/adapters/postgres/staged-jobs-relay.ts';
 import { systemIds } from '../../src/adapters/system.ts';
+import { dedupeKeyCodec } from '../../src/commands/dedupe-key-codec.ts';
+import { dedupeKeyHash } from '../../src/commands/dedupe-key-hash.ts';
 import { createEnqueueJobs, createEnqueueStaged } from '../../src/commands/enqueue-jobs.ts';
 import { jobCodec } from '../../src/commands/job-codec.ts';
+import { NO_STREAM } from '../../src/commands/ports.ts';
 import type { StagingArea } from '../../src/commands/staged-jobs.ts';
+import { systemMetadata } from '../../src/commands/system-metadata.ts';
+import { dedupeKeyStream } from '../../src/domain/dedupe-key/stream.ts';
+import { jobStream } from '../../src/domain/job/stream.ts';
 import { caller, jobRequest } from '../support/caller.ts';
 import { createDatabase } from '../support/database.ts';
 import { created, gated, HandClock, jobsIn, quotaEvents, wholeLog } from '../support/gated.ts';
@@ -80,6 +86,29 @@ it('an atomic batch whose process died is created by the relay under the same re
     expect(jobCodec.decode(stored)).toMatchObject({
       data: { reservationId: reserved?.data.reservationId },
     });
+});
+
+it('a job of an atomic batch that comes under the id its key names does not use the slot of another id', async () => {
+  await using world = await setUp();
+  await world.setTerms(termsOf({ unfinishedJobs: 5 }));
+  const { tenantId } = caller();
+  const [holder, at] = [systemIds().next(), Date.now()];
+  const taken = { type: 'DedupeKeyTaken', data: { jobId: holder } } as const;
+  await world.log.append([
+    {
+      stream: dedupeKeyStream(tenantId, dedupeKeyHash('k')),
+      expectedRevision: NO_STREAM,
+      events: [dedupeKeyCodec.encode(taken, systemMetadata('test', tenantId, systemIds().next(), at))],
+    },
+  ]);
+  const enqueueJobs = world.enqueueJobs(createStagingArea(world.pool));
+  const jobs = [jobRequest({ dedupeKey: 'k' }), jobRequest()];
+  const [first] = created(await enqueueJobs(caller(), jobs, { atomic: true }));
+  expect(first).toBe(holder);
+  const [reserved] = await quotaEvents(world.log, 'QuotaReserved');
+  expect(reserved?.data.jobIds).not.toContain(holder);
+  const [event] = await world.log.readStream(jobStream(tenantId, holder));
+  expect(event && jobCodec.decode(event)?.data).not.toHaveProperty('reservationId');
 });
 
 it('jobs of a transaction are refused whole when there is no room, and nothing is put down', async () => {
