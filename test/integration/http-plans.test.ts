@@ -53,6 +53,16 @@ describe('plans', () => {
     expect((await platform.call('DELETE', '/v1/plans/free')).body.code).toBe('plan-in-use');
   });
 
+  it('are not ended right after a tenant was put on them', async () => {
+    const { tenantId } = await api.caller();
+    for (let round = 0; round < 5; round += 1) {
+      const path = `/v1/plans/brief-${round}`;
+      await platform.call('PUT', path, { limits: {} });
+      await platform.call('PUT', `/v1/tenants/${tenantId}/quota`, { plan: `brief-${round}` });
+      expect((await platform.call('DELETE', path)).body?.code).toBe('plan-in-use');
+    }
+  });
+
   it('are read by all and written by the platform', async () => {
     const caller = await api.caller();
     expect((await caller.call('GET', '/v1/plans/free')).body).toMatchObject({

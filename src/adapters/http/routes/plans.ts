@@ -1,5 +1,6 @@
 import type { Plan } from '../../../commands/plans/plan-store.ts';
 import { toTerms } from '../../../commands/plans/plan-terms.ts';
+import { QUOTA_USAGE } from '../../../projections/quota-usage.ts';
 import { platformContextOf, signedIn } from '../caller.ts';
 import {
   type Plan as PlanView,
@@ -17,7 +18,7 @@ import { answers } from './describe.ts';
 const TAGS = ['plans'];
 
 export function planRoutes(app: App, parts: ServerParts): void {
-  const { queries } = parts;
+  const { queries, projections, log, limits } = parts;
   // Describing the API calls nothing, and has no parts.
   const tenancy = () => parts.tenancy;
 
@@ -124,12 +125,16 @@ export function planRoutes(app: App, parts: ServerParts): void {
           'plan-taken',
           'plan-in-use',
           'revision-mismatch',
+          'projection-behind',
         ),
       },
     },
     async (request, reply) => {
       const { name } = request.params;
       const { plans, defaultPlan } = tenancy();
+      // Tenants that were put on the plan a moment ago must be in the list.
+      if (!(await projections.waitFor(QUOTA_USAGE, await log.head(), limits.awaitMs)))
+        throw new HttpProblem('projection-behind', undefined, { retryAfterMs: 1_000 });
       const { rows } = await queries.listTenants({ plan: name }, { limit: 1 });
       if (name === defaultPlan || rows.length > 0) throw new HttpProblem('plan-in-use');
       await parts.access.noteAction(platformContextOf(request), { action: 'plan.delete', subject: name });
