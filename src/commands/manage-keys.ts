@@ -96,7 +96,9 @@ export function createManageKeys({ log, vault, clock, ids }: ManageKeysDeps): Ma
   return {
     list: (scope) => vault.list(scope),
 
-    async create(context, { name, tenants, role, expiresAt, reason }) {
+    async create(context, { name, tenants: named, role, expiresAt, reason }) {
+      // A key that has one tenant twice would ask which one is meant.
+      const tenants = named === '*' ? named : [...new Set(named)];
       const secret = vault.newSecret();
       const at = clock.now();
       const terms = { name, tenants: tenants === '*' ? ['*'] : tenants, role };

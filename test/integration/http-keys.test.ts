@@ -35,6 +35,17 @@ describe('keys', () => {
     expect(JSON.stringify(body)).not.toContain(made.body.token.slice(-20));
   });
 
+  it('made for one tenant that is named twice act for it without further words', async () => {
+    const { call, tenantId } = await api.caller();
+    const { body } = await call('POST', '/v1/keys', {
+      name: 'twice',
+      role: 'viewer',
+      tenants: [tenantId, tenantId],
+    });
+    expect(body.tenants).toEqual([tenantId]);
+    expect(await statusOf(api.url, body.token)).toBe(200);
+  });
+
   it('are refused within a second in every process once they are revoked', async () => {
     const { call } = await api.caller();
     const { id, token } = (await call('POST', '/v1/keys', { name: 'k', role: 'viewer' })).body;

@@ -17,7 +17,7 @@ export function principalOfClaims(claims: JWTPayload, options: TokenOptions): Pr
 
 function tenantsOf(names: readonly string[]): Principal['tenants'] | undefined {
   if (names.includes('*')) return '*';
-  const tenants = names.filter((name) => TENANT.test(name));
+  const tenants = [...new Set(names)].filter((name) => TENANT.test(name));
   return tenants.length === 0 || tenants.length > MOST_TENANTS ? undefined : tenants;
 }
 
