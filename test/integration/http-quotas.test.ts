@@ -86,6 +86,24 @@ describe('a limit', () => {
     expect(await jobsIn(caller)).toBe(1);
   });
 
+  it('refuses nothing for ever: the same Idempotency-Key asks again what was refused, and keeps what was made', async () => {
+    const caller = await tenantWith({ jobsPerDay: 1, payloadBytes: 20 });
+    const [one, many] = [{ 'idempotency-key': 'one' }, { 'idempotency-key': 'many' }];
+    const enqueueLong = () => caller.call('POST', '/v1/jobs', { type: 't', payload: 'x'.repeat(30) }, one);
+    const jobs = [{ type: 't' }, { type: 't' }, { type: 't' }];
+    const enqueueMany = () => caller.call('POST', '/v1/jobs/bulk', { jobs }, many);
+    expect((await enqueueLong()).status).toBe(413);
+    const before = (await enqueueMany()).body;
+    expect(before.counts).toMatchObject({ created: 1, rejected: 2 });
+    await platform.call('PUT', `/v1/tenants/${caller.tenantId}/quota`, { limits: { jobsPerDay: 10 } });
+    expect((await enqueueLong()).status).toBe(201);
+    const after = (await enqueueMany()).body;
+    expect(after.counts).toMatchObject({ rejected: 0 });
+    expect(after.results[0].job.id).toBe(before.results[0].job.id);
+    expect(await jobsIn(caller)).toBe(4);
+    expect((await enqueueMany()).body).toEqual(after);
+  });
+
   it('is kept for each job of a batch, and for an atomic batch as a whole', async () => {
     const caller = await tenantWith({ jobsPerDay: 3 });
     const jobs = Array.from({ length: 5 }, () => ({ type: 't' }));

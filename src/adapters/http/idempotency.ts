@@ -19,6 +19,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set while a request with an Idempotency-Key is executed. */
     execution: IdempotentExecution | null;
+    /** The answer refuses for the moment: a repeat is executed again. Only where the same seed has the same effect. */
+    isForNow: boolean;
   }
 }
 
@@ -28,6 +30,7 @@ const KEPT_HEADERS = ['content-type', 'location', 'etag', HEADERS.eventPosition]
 /** Answers repeated requests as the first one was answered. Comes after validation: a refused body uses up no key. */
 export function registerIdempotency(app: FastifyInstance, store: IdempotencyStore, logger: Logger): void {
   app.decorateRequest('execution', null);
+  app.decorateRequest('isForNow', false);
   // Most requests bring no key: they wait for nothing here, not even a promise.
   app.addHook('preHandler', (request, reply, done) => {
     const key = keyOf(request);
@@ -62,9 +65,10 @@ export function registerIdempotency(app: FastifyInstance, store: IdempotencyStor
     execution: IdempotentExecution,
     payload: Payload,
   ): Promise<Payload> {
-    const settled = mayBeMended(reply)
-      ? store.abandon(execution)
-      : store.finish(execution, responseOf(reply, String(payload ?? '')));
+    const settled =
+      request.isForNow || mayBeMended(reply)
+        ? store.abandon(execution)
+        : store.finish(execution, responseOf(reply, String(payload ?? '')));
     const kept = settled.catch((err: unknown) => {
       // The key stays taken until its execution counts as dead; the answer itself is right.
       logger.warn({ err, requestId: request.id }, 'an answer could not be kept');

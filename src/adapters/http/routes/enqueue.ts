@@ -43,6 +43,7 @@ export function enqueueRoutes(app: App, parts: ServerParts): void {
       });
       if (!result) throw new Error('no result for the job');
       await setRateLimit(reply, parts, tenantOf(request));
+      request.isForNow = isRefusedForNow(result);
       const done = accept(result);
       const created = done.kind === 'created';
       setRevision(reply, done.snapshot.revision, created ? done.position : undefined);
@@ -77,6 +78,7 @@ export function enqueueRoutes(app: App, parts: ServerParts): void {
         commandId: request.execution?.seed,
       });
       await setRateLimit(reply, parts, tenantOf(request));
+      request.isForNow = results.some(isRefusedForNow);
       if (atomic) refuseWhole(results);
       return sendResults(reply, results, clock.now(), atomic);
     },
@@ -96,6 +98,10 @@ const WRITE_PROBLEMS = [
   'log-overloaded',
   'log-unavailable',
 ] as const;
+
+/** Limits change, and so does what is used of them. */
+const isRefusedForNow = (result: EnqueueResult): boolean =>
+  result.kind === 'refused' && (result.quota !== undefined || result.reason === 'tenant_suspended');
 
 /** All or none: the first refusal names the problem, and every item that is to blame is pointed at. */
 function refuseWhole(results: readonly EnqueueResult[]): void {
