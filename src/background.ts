@@ -65,6 +65,7 @@ function timerTasks({
   projectionEnvironment,
   operations,
   tenancy,
+  heartbeatPath,
 }: Parts): BackgroundTask[] {
   const deps = { ...dispatch, wake: () => dispatcher.wake() };
   const quotas = {
@@ -79,7 +80,7 @@ function timerTasks({
   });
   return [
     led('timers', fireTimers(deps)),
-    led('leases', expireLeases(deps)),
+    led('leases', expireLeases({ ...deps, heartbeatPath })),
     led('lease_audit', reconcileLeases({ ...deps, audit: postgresLeaseAudit(pool) })),
     led('quota_settler', settleQuotas(quotas)),
     led('reservation_fence', fenceReservations(quotas)),

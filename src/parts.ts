@@ -12,6 +12,7 @@ import type { RepublicationStore } from './adapters/kafka/republication.ts';
 import { Republisher } from './adapters/kafka/republisher.ts';
 import { createForwarderStatus, type ForwarderStatus } from './adapters/postgres/forwarder-status.ts';
 import { createForwarderStore } from './adapters/postgres/forwarder-store.ts';
+import { postgresHeartbeatPath } from './adapters/postgres/heartbeat-path.ts';
 import { createLead } from './adapters/postgres/leadership.ts';
 import { createOperationStore } from './adapters/postgres/operations.ts';
 import { createOutboxWriter, type OutboxWriter } from './adapters/postgres/outbox-writer.ts';
@@ -27,6 +28,7 @@ import { ClaimDispatcher } from './commands/claim-dispatcher.ts';
 import { decodeEvent } from './commands/decode-event.ts';
 import type { DispatchDeps } from './commands/dispatch-deps.ts';
 import { createEnqueueStaged } from './commands/enqueue-jobs.ts';
+import type { HeartbeatPath } from './commands/heartbeat-path.ts';
 import { createJobHandler } from './commands/job-handler.ts';
 import type { Clock, Ids } from './commands/ports.ts';
 import { QuotaGate } from './commands/quota-gate.ts';
@@ -87,6 +89,7 @@ export interface Parts {
   readonly dispatch: DispatchDeps;
   readonly dispatcher: ClaimDispatcher;
   readonly readyQueue: ReadyQueue;
+  readonly heartbeatPath: HeartbeatPath;
   readonly stageJobs: StageJobs;
   readonly stagedJobsRelay: StagedJobsRelay;
   readonly useCases: UseCases;
@@ -196,6 +199,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     dispatch,
     dispatcher,
     readyQueue,
+    heartbeatPath: postgresHeartbeatPath(pool, ids.next()),
     stageJobs: tenancy.stageJobs(
       createStageJobs({ clock, ids, gate, maxPayloadBytes: options.maxPayloadBytes }),
     ),

@@ -8,6 +8,8 @@ import { type PrometheusMetrics, prometheusMetrics } from './adapters/metrics.ts
 import { apiKeyCredentials } from './adapters/postgres/api-keys.ts';
 import { createIdempotencyStore } from './adapters/postgres/idempotency.ts';
 import { withDevKey } from './adapters/process/dev-key.ts';
+import { supervise } from './adapters/supervise.ts';
+import { signHeartbeats } from './commands/heartbeat-path.ts';
 import { pause } from './commands/pause.ts';
 import type { Logger } from './commands/telemetry.ts';
 import type { Config } from './config.ts';
@@ -62,12 +64,22 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await engine.stop();
     throw error;
   }
+  const { signal } = stopping;
+  const signs = config.roles.has('api')
+    ? supervise({
+        name: 'heartbeat_signs',
+        task: signHeartbeats(engine.parts.heartbeatPath),
+        signal,
+        logger,
+        metrics,
+      })
+    : undefined;
   return {
     url: urlOf(server.server.address() as AddressInfo),
     engine,
     async stop() {
       stopping.abort();
-      await closed(server, config.shutdownMs);
+      await Promise.all([signs, closed(server, config.shutdownMs)]);
       await engine.stop();
     },
   };

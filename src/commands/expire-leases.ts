@@ -1,6 +1,7 @@
 import { jobStream } from '../domain/job/stream.ts';
 import { ARRIVALS_KEPT_MS } from './claim-dispatcher.ts';
 import type { DispatchDeps } from './dispatch-deps.ts';
+import { type HeartbeatPath, stayedOpen } from './heartbeat-path.ts';
 import { loadJobs } from './load-jobs.ts';
 import { pause } from './pause.ts';
 import { type Placement, placementOf } from './placement.ts';
@@ -19,6 +20,8 @@ export interface ExpireLeasesDeps extends DispatchDeps {
    * unable to reach the service: every lease gets at least this long. 0 for none; default 10 s.
    */
   readonly graceMs?: number;
+  /** Says when a sweeper that starts owes no grace, since only the one before was gone. Absent: it always does. */
+  readonly heartbeatPath?: Pick<HeartbeatPath, 'looked' | 'steady'>;
 }
 
 const EVERY_MS = 500;
@@ -34,27 +37,37 @@ const WORKERS_KEPT_MS = 24 * 3_600_000;
  * Rejects when the database or the log fails; start it again.
  */
 export function expireLeases(deps: ExpireLeasesDeps): (signal: AbortSignal) => Promise<void> {
-  const { readyQueue, clock, everyMs = EVERY_MS, graceMs = GRACE_MS } = deps;
+  // What made it fail may have kept heartbeats away as well.
+  let failed = false;
   return async (signal) => {
-    const window = new SweepWindow();
-    let lookedAt = Number.NEGATIVE_INFINITY;
-    let prunedAt = Number.NEGATIVE_INFINITY;
-    while (!signal.aborted) {
-      const now = clock.now();
-      if (graceMs > 0 && now - lookedAt > graceMs) await readyQueue.prolongAll(now + graceMs);
-      lookedAt = now;
-      const expired = await readyQueue.expiredLeases(now, window.from(now), BATCH);
-      await sweep(deps, expired, now);
-      if (now - prunedAt > PRUNE_EVERY_MS) {
-        await readyQueue.pruneArrivals(now - ARRIVALS_KEPT_MS);
-        await readyQueue.forgetWorkers(now - WORKERS_KEPT_MS);
-        prunedAt = now;
-      }
-      if (expired.length === BATCH) continue;
-      window.sweptUpTo(now);
-      await pause(everyMs, signal);
-    }
+    const path = failed ? undefined : deps.heartbeatPath;
+    failed = true;
+    await sweepUntil(signal, deps, path !== undefined && (await stayedOpen(path, signal)));
+    failed = false;
   };
+}
+
+async function sweepUntil(signal: AbortSignal, deps: ExpireLeasesDeps, goesOn: boolean): Promise<void> {
+  const { readyQueue, clock, everyMs = EVERY_MS, graceMs = GRACE_MS, heartbeatPath } = deps;
+  const window = new SweepWindow();
+  let lookedAt = goesOn ? clock.now() : Number.NEGATIVE_INFINITY;
+  let prunedAt = Number.NEGATIVE_INFINITY;
+  while (!signal.aborted) {
+    const now = clock.now();
+    if (graceMs > 0 && now - lookedAt > graceMs) await readyQueue.prolongAll(now + graceMs);
+    lookedAt = now;
+    await heartbeatPath?.looked();
+    const expired = await readyQueue.expiredLeases(now, window.from(now), BATCH);
+    await sweep(deps, expired, now);
+    if (now - prunedAt > PRUNE_EVERY_MS) {
+      await readyQueue.pruneArrivals(now - ARRIVALS_KEPT_MS);
+      await readyQueue.forgetWorkers(now - WORKERS_KEPT_MS);
+      prunedAt = now;
+    }
+    if (expired.length === BATCH) continue;
+    window.sweptUpTo(now);
+    await pause(everyMs, signal);
+  }
 }
 
 async function sweep(deps: ExpireLeasesDeps, expired: readonly StoredLease[], now: number): Promise<void> {
