@@ -33,7 +33,7 @@ export function createUseCases(
   maxPayloadBytes: number | undefined,
 ): UseCases {
   const { log, clock, ids, readyQueue, metrics } = dispatch;
-  const change = { log, clock, ids, maxPayloadBytes };
+  const change = { log, clock, ids, maxPayloadBytes, gate };
   const changeQuota = { log, clock, ids, changed: gate.know.bind(gate) };
   const workers = new WorkerWatch(readyQueue, clock);
   const overtaker = new Overtaker({ ...dispatch, wake: () => dispatcher.wake() });

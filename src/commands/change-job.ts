@@ -7,6 +7,7 @@ import { isJobId } from './job-id.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES, refusalOf } from './job-limits.ts';
 import { commandMetadataFor } from './metadata-for.ts';
 import type { Clock, EventLog, Ids } from './ports.ts';
+import type { QuotaGate } from './quota-gate.ts';
 import { assertTenantId } from './tenant-id.ts';
 import type { JobChanged, OnRevision, Refused } from './use-cases.ts';
 
@@ -16,6 +17,8 @@ export interface ChangeJobDeps {
   readonly ids: Ids;
   /** UTF-8 bytes; default 256 KiB. */
   readonly maxPayloadBytes?: number | undefined;
+  /** Holds payloads that are put in to their tenant's limit; absent: there is none. */
+  readonly gate?: Pick<QuotaGate, 'weigh'> | undefined;
 }
 
 /** Carries out one command on one job. Throws ContendedError and what the log throws. */
@@ -31,7 +34,7 @@ export type ChangeJob = (
  * job is not found like one that never was.
  */
 export function createChangeJob(deps: ChangeJobDeps): ChangeJob {
-  const { log, clock, ids, maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES } = deps;
+  const { log, clock, ids, maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES, gate } = deps;
   const handler = createJobHandler(log);
 
   return async (context, jobId, request, commandAt) => {
@@ -40,6 +43,9 @@ export function createChangeJob(deps: ChangeJobDeps): ChangeJob {
     const now = clock.now();
     const unfit = refusalOf(request, now, maxPayloadBytes);
     if (unfit) return { kind: 'refused', reason: unfit };
+    const tooLarge =
+      gate && request.payload !== undefined && (await gate.weigh(context.tenantId, request.payload));
+    if (tooLarge) return tooLarge;
     const stream = jobStream(context.tenantId, jobId);
     const [answer] = await handler.handle([
       {

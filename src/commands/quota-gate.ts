@@ -108,6 +108,12 @@ export class QuotaGate {
     return candidates.map((_, index) => refusals.get(index) ?? next.next().value ?? ADMITTED);
   }
 
+  /** Why a job that exists can't have this payload; undefined: it can. */
+  async weigh(tenantId: string, payload: string): Promise<Refused | undefined> {
+    const { state: quota } = await this.known(tenantId);
+    return quota && this.#weigh(tenantId, quota.terms.limits, [{ payload }])?.get(0);
+  }
+
   /** What this process has just written or read: it acts by it at once. */
   know(tenantId: string, known: KnownQuota): void {
     this.#cache.put(tenantId, known);
@@ -117,7 +123,7 @@ export class QuotaGate {
   #weigh(
     tenantId: string,
     { payloadBytes }: QuotaLimits,
-    candidates: readonly Candidate[],
+    candidates: readonly Pick<Candidate, 'payload'>[],
   ): ReadonlyMap<number, Refused> | undefined {
     if (payloadBytes === null) return undefined;
     const refusals = new Map<number, Refused>();

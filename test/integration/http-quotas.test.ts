@@ -86,6 +86,17 @@ describe('a limit', () => {
     expect(await jobsIn(caller)).toBe(1);
   });
 
+  it('payloadBytes holds for payloads that are put in afterwards, too', async () => {
+    const caller = await tenantWith({ payloadBytes: 20 });
+    const { body: job } = await caller.call('POST', '/v1/jobs', { type: 't', payload: 1 });
+    const amend = (payload: string) => caller.call('PATCH', `/v1/jobs/${job.id}`, { payload });
+    expect(await amend('x'.repeat(30))).toMatchObject({
+      status: 413,
+      body: { code: 'payload-too-large', quota: { limit: 'payloadBytes', value: 20, used: 32 } },
+    });
+    expect((await amend('x'.repeat(18))).status).toBe(200);
+  });
+
   it('refuses nothing for ever: the same Idempotency-Key asks again what was refused, and keeps what was made', async () => {
     const caller = await tenantWith({ jobsPerDay: 1, payloadBytes: 20 });
     const [one, many] = [{ 'idempotency-key': 'one' }, { 'idempotency-key': 'many' }];
