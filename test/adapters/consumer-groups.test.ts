@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { createKafka } from '../../src/adapters/kafka/connect.ts';
 import { consumerGroups, groupIdOf } from '../../src/adapters/kafka/consumer-groups.ts';
-import { stateOf } from '../../src/adapters/kafka/consumer-lag.ts';
+import { ConsumerLag, stateOf } from '../../src/adapters/kafka/consumer-lag.ts';
 import type { Subscription } from '../../src/commands/inbound/subscription.ts';
+import { noLogger, noMetrics } from '../../src/commands/telemetry.ts';
 
 const about = (topic: string): Subscription => ({
   name: topic,
@@ -32,6 +34,16 @@ describe('consumer groups', () => {
       'p-s-a-b-c',
       'p-s-c',
     ]);
+  });
+
+  it('are not known while Kafka does not answer, and that is what is said', async () => {
+    const lag = new ConsumerLag({
+      kafka: createKafka({ brokers: ['127.0.0.1:1'], clientId: 'test' }, noLogger),
+      subscriptions: { current: async () => [about('a.*')] },
+      naming: { prefix: 'p', service: 's' },
+      metrics: noMetrics,
+    });
+    await expect(lag.list()).rejects.toMatchObject({ code: 'kafka_unavailable' });
   });
 
   it('warn over a thousand and are critical over ten thousand', () => {

@@ -11,6 +11,7 @@ import { ID, type Request, WAYS } from '../support/ways-to-problems.ts';
 
 const RETRYABLE: readonly ProblemCode[] = [
   'identity-unavailable',
+  'kafka-unavailable',
   'too-many-attempts',
   'idempotency-in-progress',
   'contended',

@@ -111,26 +111,7 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
     outboxStatus: { read: async () => Promise.reject(new Error('the test gives no outbox')) },
     republisher: { start: async () => Promise.reject(new Error('the test gives no republisher')) },
     republicationStore: { get: async () => undefined, list: async () => [], abort: async () => undefined },
-    inbound: {
-      handle: async () => Promise.reject(new Error('the test gives no inbox')),
-      subscriptions: {
-        current: async () => [],
-        list: async () => [],
-        get: async () => undefined,
-        put: async () => 'taken',
-        remove: async () => 'missing',
-        replaceFromFile: async () => undefined,
-      },
-      deadLetters: {
-        add: async () => [],
-        published: async () => undefined,
-        list: async () => [],
-        get: async () => undefined,
-        edit: async () => undefined,
-        replayed: async () => undefined,
-      },
-      consumers: async () => [],
-    },
+    inbound: NO_INBOX,
     tenancy: {
       plans: {
         list: async () => [],
@@ -245,4 +226,26 @@ const NO_ROWS: Queries = {
   listTenants: async () => EMPTY,
   quotaHistory: async () => EMPTY,
   balanceAt: async () => undefined,
+};
+
+/** Nothing is subscribed to and nothing was put aside. */
+export const NO_INBOX: NonNullable<TestParts['inbound']> = {
+  handle: async () => Promise.reject(new Error('the test gives no inbox')),
+  subscriptions: {
+    current: async () => [],
+    list: async () => [],
+    get: async () => undefined,
+    put: async () => 'taken',
+    remove: async () => 'missing',
+    replaceFromFile: async () => undefined,
+  },
+  deadLetters: {
+    add: async () => [],
+    published: async () => undefined,
+    list: async () => [],
+    get: async () => undefined,
+    edit: async () => undefined,
+    replayed: async () => undefined,
+  },
+  consumers: async () => [],
 };

@@ -1,6 +1,7 @@
 import type { ProblemCode } from '../../src/adapters/http/problem-catalogue.ts';
 import { HttpProblem } from '../../src/adapters/http/problems.ts';
 import { createRedaction } from '../../src/adapters/http/redaction.ts';
+import { KafkaUnavailableError } from '../../src/adapters/kafka/kafka-unavailable-error.ts';
 import { KeySetUnavailableError } from '../../src/adapters/oidc/key-set.ts';
 import type { ForwarderState } from '../../src/adapters/postgres/forwarder-status.ts';
 import { ContendedError } from '../../src/commands/contended-error.ts';
@@ -11,7 +12,7 @@ import type { Refused } from '../../src/commands/use-cases.ts';
 import type { ExistingJob } from '../../src/domain/job/state.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
 import { InvalidCursorError } from '../../src/projections/queries.ts';
-import type { TestApi, TestParts } from './api.ts';
+import { NO_INBOX, type TestApi, type TestParts } from './api.ts';
 
 export const ID = '019340a1-7f3e-7000-8c11-2a3b4c5d6e7f';
 export type Request = Parameters<TestApi['call']>;
@@ -211,6 +212,10 @@ export const WAYS: Readonly<
   'identity-unavailable': {
     request: list,
     parts: { credentials: { verify: () => Promise.reject(new KeySetUnavailableError()) } },
+  },
+  'kafka-unavailable': {
+    request: ['GET', '/v1/consumers', undefined, PLATFORM],
+    parts: { inbound: { ...NO_INBOX, consumers: () => Promise.reject(new KafkaUnavailableError()) } },
   },
   'log-overloaded': { request: enqueue, parts: failing(new LogOverloadedError(2_500)) },
   'log-unavailable': { request: enqueue, parts: failing(new LogUnavailableError('secret detail')) },

@@ -39,6 +39,7 @@ type EdgeCode =
   | 'contended'
   | 'dependency-unavailable'
   | 'identity-unavailable'
+  | 'kafka-unavailable'
   | 'log-overloaded'
   | 'log-unavailable'
   | 'shutting-down'
@@ -241,6 +242,11 @@ export const PROBLEMS = {
     title: 'Identity provider unavailable',
     meaning:
       'Nobody can tell whether the token is good. Repeat the request after Retry-After; API keys work.',
+  },
+  'kafka-unavailable': {
+    status: 503,
+    title: 'Kafka unavailable',
+    meaning: 'Kafka does not answer, and only Kafka knows. Repeat the request after Retry-After.',
   },
   'log-overloaded': {
     status: 503,

@@ -133,6 +133,7 @@ const BY_ERROR_CODE: Readonly<Record<string, ProblemCode>> = {
   log_overloaded: 'log-overloaded',
   log_unavailable: 'log-unavailable',
   key_set_unavailable: 'identity-unavailable',
+  kafka_unavailable: 'kafka-unavailable',
   contended: 'contended',
   leadership_taken: 'already-rebuilding',
   nothing_to_roll_back: 'nothing-to-roll-back',

@@ -1,8 +1,9 @@
-import type { Admin, Kafka } from 'kafkajs';
+import { type Admin, type Kafka, KafkaJSError } from 'kafkajs';
 import type { Subscription } from '../../commands/inbound/subscription.ts';
 import type { Metrics } from '../../commands/telemetry.ts';
 import { consumerGroups, type GroupNaming } from './consumer-groups.ts';
 import { withAdmin } from './dead-letter-topics.ts';
+import { KafkaUnavailableError } from './kafka-unavailable-error.ts';
 
 export interface PartitionLag {
   readonly topic: string;
@@ -44,10 +45,28 @@ export class ConsumerLag {
     this.#options = options;
   }
 
+  /** Throws KafkaUnavailableError. */
   async list(): Promise<readonly ConsumerGroup[]> {
-    const { kafka, subscriptions, naming } = this.#options;
-    const known = await subscriptions.current();
+    const known = await this.#options.subscriptions.current();
     if (known.length === 0) return [];
+    try {
+      return await this.#groups(known);
+    } catch (error) {
+      throw error instanceof KafkaJSError ? new KafkaUnavailableError({ cause: error }) : error;
+    }
+  }
+
+  async report(): Promise<void> {
+    const { metrics } = this.#options;
+    for (const { groupId: group, partitions } of await this.list()) {
+      for (const { topic, partition, lag } of partitions) {
+        metrics.gauge('inbox_lag', lag, { group, topic, partition: String(partition) });
+      }
+    }
+  }
+
+  #groups(known: readonly Subscription[]): Promise<readonly ConsumerGroup[]> {
+    const { kafka, naming } = this.#options;
     return withAdmin(kafka, async (admin) => {
       const groups = [...consumerGroups(await admin.listTopics(), known, naming)];
       if (groups.length === 0) return [];
@@ -69,15 +88,6 @@ export class ConsumerLag {
         }),
       );
     });
-  }
-
-  async report(): Promise<void> {
-    const { metrics } = this.#options;
-    for (const { groupId: group, partitions } of await this.list()) {
-      for (const { topic, partition, lag } of partitions) {
-        metrics.gauge('inbox_lag', lag, { group, topic, partition: String(partition) });
-      }
-    }
   }
 }
 

@@ -51,7 +51,7 @@ export function inboxRoutes(app: App, { inbound, access, limits }: ServerParts):
         operationId: 'listConsumers',
         summary: 'Consumer groups of the inbox and how far they are behind',
         tags: TAGS,
-        response: answers({ 200: consumerGroupList }),
+        response: answers({ 200: consumerGroupList }, 'kafka-unavailable'),
       },
     },
     async () => ({ data: await inbound.consumers() }),
