@@ -1,4 +1,4 @@
-import { type Admin, type Kafka, KafkaJSError } from 'kafkajs';
+import kafkajs, { type Admin, type Kafka } from 'kafkajs';
 import type { Subscription } from '../../commands/inbound/subscription.ts';
 import type { Metrics } from '../../commands/telemetry.ts';
 import { consumerGroups, type GroupNaming } from './consumer-groups.ts';
@@ -52,17 +52,20 @@ export class ConsumerLag {
     try {
       return await this.#groups(known);
     } catch (error) {
-      throw error instanceof KafkaJSError ? new KafkaUnavailableError({ cause: error }) : error;
+      throw error instanceof kafkajs.KafkaJSError ? new KafkaUnavailableError({ cause: error }) : error;
     }
   }
 
   async report(): Promise<void> {
-    const { metrics } = this.#options;
-    for (const { groupId: group, partitions } of await this.list()) {
-      for (const { topic, partition, lag } of partitions) {
-        metrics.gauge('inbox_lag', lag, { group, topic, partition: String(partition) });
-      }
-    }
+    const found = await this.list();
+    this.#options.metrics.gauges(
+      'inbox_lag',
+      found.flatMap(({ groupId: group, partitions }) =>
+        partitions.map(
+          ({ topic, partition, lag }) => [lag, { group, topic, partition: String(partition) }] as const,
+        ),
+      ),
+    );
   }
 
   #groups(known: readonly Subscription[]): Promise<readonly ConsumerGroup[]> {
