@@ -3,9 +3,13 @@ import { runCli } from '../support/cli.ts';
 import { type CliService, cliService } from '../support/cli-service.ts';
 import { apiKey } from '../support/running-service.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { withinOneDay } from '../support/within-one-day.ts';
 
 let service: CliService;
 let tenantKey: string;
+const LONGEST_MS = 120_000;
+
+beforeAll(() => withinOneDay(LONGEST_MS), LONGEST_MS + 10_000);
 beforeAll(async () => {
   service = await cliService();
   tenantKey = await apiKey(service.database.pool, ['acme']);
