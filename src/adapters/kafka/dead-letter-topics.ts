@@ -19,6 +19,8 @@ export interface DeadLetterTopicsOptions {
 
 const MOST_TRIES = 5;
 const MOST_STACK = 4_000;
+/** Twice what topics take by default: messages get longer by what is said of them. */
+const MOST_BYTES = 2_097_152;
 
 /**
  * Puts messages aside: first into the store, where a person finds them, then on `{topic}.dlq` for whoever watches that.
@@ -37,12 +39,15 @@ export class DeadLetterTopics {
     const { store, logger } = this.#options;
     const open = await store.add(letters);
     for (const [topic, own] of Map.groupBy(open, ({ topic }) => `${topic}${DEAD_LETTER_SUFFIX}`)) {
+      const sent: string[] = [];
       try {
-        await this.#publish(topic, own, signal);
-        await store.published(own.map(({ id }) => id));
+        for (const letter of own) if (await this.#publish(topic, letter, signal)) sent.push(letter.id);
       } catch (err) {
-        logger.error({ err, topic, messages: own.length }, 'inbox.dead_letters_unpublished');
+        logger.error({ err, topic, messages: own.length - sent.length }, 'inbox.dead_letters_unpublished');
       }
+      await store
+        .published(sent)
+        .catch((err: unknown) => logger.warn({ err, topic }, 'inbox.dead_letters_unmarked'));
     }
   }
 
@@ -52,18 +57,20 @@ export class DeadLetterTopics {
     await producer?.disconnect().catch(() => undefined);
   }
 
-  async #publish(topic: string, letters: readonly InboxDeadLetter[], signal: AbortSignal): Promise<void> {
+  /** Each by itself: a batch of large messages would be too large as a whole. False: the broker will never take it. */
+  async #publish(topic: string, letter: InboxDeadLetter, signal: AbortSignal): Promise<boolean> {
     for (let tries = 1; ; tries += 1) {
       try {
         await this.#ensure(topic);
         const producer = await this.#connected();
-        // Each by itself: a batch of large messages would be too large as a whole.
-        for (const letter of letters) {
-          await producer.send({ topic, acks: -1, messages: [toMessage(letter)] });
-        }
-        return;
+        await producer.send({ topic, acks: -1, messages: [toMessage(letter)] });
+        return true;
       } catch (error) {
-        if (tries === MOST_TRIES || signal.aborted || sendProblem(error) === 'refused') throw error;
+        if (sendProblem(error) === 'refused') {
+          this.#options.logger.error({ err: error, topic, id: letter.id }, 'inbox.dead_letter_refused');
+          return false;
+        }
+        if (tries === MOST_TRIES || signal.aborted) throw error;
         this.#known.delete(topic);
         await this.close();
         await pause(100 * 2 ** tries, signal);
@@ -84,7 +91,10 @@ export class DeadLetterTopics {
               topic,
               numPartitions: 1,
               replicationFactor: topics.replication,
-              configEntries: [{ name: 'retention.ms', value: String(topics.retentionMs) }],
+              configEntries: [
+                { name: 'retention.ms', value: String(topics.retentionMs) },
+                { name: 'max.message.bytes', value: String(MOST_BYTES) },
+              ],
             },
           ],
         });
