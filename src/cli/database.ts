@@ -31,7 +31,17 @@ export async function withDatabase<Result>(
   const pool = createPool({ connectionString, max: 2, applicationName: 'eventzr-jobs cli' });
   try {
     return await task(pool);
+  } catch (error) {
+    if (!isMissingTable(error)) throw error;
+    throw new CliError(
+      'this database is not set up yet; start the service on it once',
+      EXIT.refused,
+      'not_set_up',
+    );
   } finally {
     await pool.end();
   }
 }
+
+const isMissingTable = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === '42P01';

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import { type CliService, cliService } from '../support/cli-service.ts';
+import { createDatabase } from '../support/database.ts';
 import { freePort } from '../support/running-service.ts';
 
 let service: CliService;
@@ -58,6 +59,15 @@ describe('exit codes', () => {
   it('come with a problem that programs can read', async () => {
     const { err } = await jobs('get', '019340a1-7f3e-7000-8c11-2a3b4c5d6e7f', '--json');
     expect(JSON.parse(err)).toMatchObject({ error: { code: 'job-not-found' } });
+  });
+
+  it('1 on a database that no service has set up, and what to do', async () => {
+    await using database = await createDatabase();
+    await database.pool.query('drop schema eventzr cascade');
+    const env = { DATABASE_URL: database.url };
+    const { code, err } = await runCli(['keys', 'create', '--tenant', 'acme', '--role', 'admin'], { env });
+    expect(err).toBe('eventzr-jobs: this database is not set up yet; start the service on it once\n');
+    expect(code).toBe(1);
   });
 
   it('2 without a key, and the way to one', async () => {
