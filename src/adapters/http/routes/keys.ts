@@ -10,11 +10,11 @@ import {
   revokeKeyQuery,
   rotateKeyRequest,
 } from '../contract/keys.ts';
+import { futureTime } from '../future-time.ts';
 import { keyView } from '../key-view.ts';
 import { isPlatform, isWithin, type Role } from '../principal.ts';
-import { HttpProblem, invalid } from '../problems.ts';
+import { HttpProblem } from '../problems.ts';
 import { setPosition } from '../revision-headers.ts';
-import { parseOptionalTime } from '../rfc3339.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
 
@@ -52,7 +52,7 @@ export function keyRoutes(app: App, { access, clock }: ServerParts): void {
     async (request, reply) => {
       const { tenants: wanted, expiresAt: end, ...body } = request.body;
       const tenants = wanted ?? [tenantOf(request)];
-      const expiresAt = future(parseOptionalTime(end), clock.now());
+      const expiresAt = futureTime('/expiresAt', end, clock.now());
       const wants = { role: body.role, expiresAt: expiresAt ?? null };
       if (!isCovered(tenants, scopeOf(request)) || !allowsOf(request)(wants)) throw beyondCaller();
       const made = await access.keys.create(commandContextOf(request), { ...body, tenants, expiresAt });
@@ -76,7 +76,7 @@ export function keyRoutes(app: App, { access, clock }: ServerParts): void {
     },
     async (request, reply) => {
       const { graceMs = 0, expiresAt: end, reason } = request.body;
-      const expiresAt = future(parseOptionalTime(end), clock.now());
+      const expiresAt = futureTime('/expiresAt', end, clock.now());
       const rotation = { graceMs, expiresAt, reason, allows: allowsOf(request) };
       const context = commandContextOf(request);
       const done = await access.keys.rotate(context, request.params.id, scopeOf(request), rotation);
@@ -141,9 +141,4 @@ const beyondCaller = () =>
 function problemOf({ reason }: KeyRefused): HttpProblem {
   if (reason === 'key_not_found') return new HttpProblem('not-found', 'no such key');
   return reason === 'key_ended' ? new HttpProblem('key-ended') : beyondCaller();
-}
-
-function future(expiresAt: number | undefined, now: number): number | undefined {
-  if (expiresAt !== undefined && expiresAt <= now) throw invalid('/expiresAt', 'lies in the past');
-  return expiresAt;
 }

@@ -10,16 +10,17 @@ import {
   queue as queueSchema,
   resumeQueueQuery,
 } from '../contract/queues.ts';
+import { futureTime } from '../future-time.ts';
 import { HttpProblem } from '../problems.ts';
 import { setPosition } from '../revision-headers.ts';
-import { formatOptionalTime, formatTime, parseOptionalTime } from '../rfc3339.ts';
+import { formatOptionalTime, formatTime } from '../rfc3339.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
 
 const TAGS = ['queues'];
 
 export function queueRoutes(app: App, parts: ServerParts): void {
-  const { useCases, queries } = parts;
+  const { useCases, queries, clock } = parts;
 
   app.get(
     '/v1/queues',
@@ -93,7 +94,7 @@ export function queueRoutes(app: App, parts: ServerParts): void {
     },
     async (request, reply) => {
       const { reason, until } = request.body;
-      const pause = { reason, until: parseOptionalTime(until) };
+      const pause = { reason, until: futureTime('/until', until, clock.now()) };
       const { position } = await useCases.pauseQueue(contextOf(request), request.params.queue, pause);
       return setPosition(reply, position).status(204).send();
     },

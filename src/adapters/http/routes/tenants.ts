@@ -9,10 +9,10 @@ import {
   tenantParams,
   tenant as tenantSchema,
 } from '../contract/tenants.ts';
+import { futureTime } from '../future-time.ts';
 import { QUOTA_PROBLEMS, quotaAnswers } from '../quota-answers.ts';
 import { quotaView, tenantView } from '../quota-views.ts';
 import { expectedRevision } from '../revision-headers.ts';
-import { parseOptionalTime } from '../rfc3339.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { pathContextOf, pathTenantOf } from '../tenant-scope.ts';
 import { answers } from './describe.ts';
@@ -109,14 +109,14 @@ export function tenantRoutes(app: App, parts: ServerParts): void {
     },
     async (request, reply) => {
       const context = pathContextOf(request);
-      await tenancy().ensureTerms(context.tenantId, context.correlationId);
       const { mode = 'claims', reason, until } = request.body;
       const options = {
         mode,
         reason,
-        until: parseOptionalTime(until),
+        until: futureTime('/until', until, clock.now()),
         expectedRevision: expectedRevision(request),
       };
+      await tenancy().ensureTerms(context.tenantId, context.correlationId);
       return quotas.send(reply, context.tenantId, await useCases.suspendTenant(context, options));
     },
   );
