@@ -36,6 +36,7 @@ function projectionTasks({
   projections,
   freshness,
   dispatcher,
+  lineProgress,
 }: Parts): BackgroundTask[] {
   return [
     {
@@ -47,7 +48,9 @@ function projectionTasks({
             projections,
             advanced: (projection, position) => {
               freshness.advanced(projection, position);
-              if (projection === READY_JOBS) dispatcher.placed();
+              if (projection !== READY_JOBS) return;
+              lineProgress.moved(position);
+              dispatcher.placed();
             },
           },
           signal,

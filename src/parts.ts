@@ -30,6 +30,7 @@ import type { DispatchDeps } from './commands/dispatch-deps.ts';
 import { createEnqueueStaged } from './commands/enqueue-jobs.ts';
 import type { HeartbeatPath } from './commands/heartbeat-path.ts';
 import { createJobHandler } from './commands/job-handler.ts';
+import { LineProgress } from './commands/line-progress.ts';
 import type { Clock, Ids } from './commands/ports.ts';
 import { QuotaGate } from './commands/quota-gate.ts';
 import { createReadJob, type ReadJob } from './commands/read-job.ts';
@@ -88,6 +89,7 @@ export interface Parts {
   readonly metrics: Metrics;
   readonly dispatch: DispatchDeps;
   readonly dispatcher: ClaimDispatcher;
+  readonly lineProgress: LineProgress;
   readonly readyQueue: ReadyQueue;
   readonly heartbeatPath: HeartbeatPath;
   readonly stageJobs: StageJobs;
@@ -134,6 +136,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
 
   const readyQueue = postgresReadyQueue(pool);
   const dispatcher = new ClaimDispatcher({ readyQueue, clock, ids, logger, metrics });
+  const lineProgress = new LineProgress();
   const dispatch: DispatchDeps = {
     log,
     handler: createJobHandler(log),
@@ -170,7 +173,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
   const tenancy = createTenancy({
     pool,
     settings: options.plans ?? {},
-    useCases: createUseCases(pool, dispatch, dispatcher, gate, options.maxPayloadBytes),
+    useCases: createUseCases(pool, dispatch, dispatcher, lineProgress, gate, options.maxPayloadBytes),
     gate,
     queries,
     caughtUp: async () => freshness.waitFor(QUOTA_USAGE, await log.head(), 10_000),
@@ -198,6 +201,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     metrics,
     dispatch,
     dispatcher,
+    lineProgress,
     readyQueue,
     heartbeatPath: postgresHeartbeatPath(pool, ids.next()),
     stageJobs: tenancy.stageJobs(

@@ -9,6 +9,7 @@ import type { DispatchDeps } from './commands/dispatch-deps.ts';
 import { createEnqueueJobs } from './commands/enqueue-jobs.ts';
 import { createHeartbeat } from './commands/heartbeat.ts';
 import { createLimitQueue } from './commands/limit-queue.ts';
+import type { LineProgress } from './commands/line-progress.ts';
 import { Overtaker } from './commands/overtaker.ts';
 import { createPauseQueue } from './commands/pause-queue.ts';
 import { createPurgeDeadLetter } from './commands/purge-dead-letter.ts';
@@ -29,6 +30,7 @@ export function createUseCases(
   pool: pg.Pool,
   dispatch: DispatchDeps,
   dispatcher: ClaimDispatcher,
+  progress: LineProgress,
   gate: QuotaGate,
   maxPayloadBytes: number | undefined,
 ): UseCases {
@@ -36,7 +38,7 @@ export function createUseCases(
   const change = { log, clock, ids, maxPayloadBytes, gate };
   const changeQuota = { log, clock, ids, changed: gate.know.bind(gate) };
   const workers = new WorkerWatch(readyQueue, clock);
-  const overtaker = new Overtaker({ ...dispatch, wake: () => dispatcher.wake() });
+  const overtaker = new Overtaker({ ...dispatch, progress, wake: (lanes) => dispatcher.placed(lanes) });
   const staging = createStagingArea(pool);
   return {
     enqueueJobs: overtaker.enqueueJobs(createEnqueueJobs({ ...change, gate, metrics, staging })),

@@ -19,10 +19,16 @@ export class AnnouncedLanes {
 
   /** The commit is done: `some` lanes have jobs, or so many that they were not remembered. */
   placed(): 'none' | 'some' | 'many' {
-    if (this.#announced.length === 0) return 'none';
-    for (const { tenantId, queue, type, priority } of this.#announced)
-      this.#placed.set(`${tenantId} ${queue} ${type} ${priority}`, { tenantId, queue, type, priority });
+    const lanes = this.#announced;
     this.#announced = [];
+    return this.filled(lanes);
+  }
+
+  /** Jobs were put in these lanes by a commit that was not announced. */
+  filled(lanes: readonly Lane[]): 'none' | 'some' | 'many' {
+    if (lanes.length === 0) return 'none';
+    for (const { tenantId, queue, type, priority } of lanes)
+      this.#placed.set(`${tenantId} ${queue} ${type} ${priority}`, { tenantId, queue, type, priority });
     if (this.#placed.size <= MAX_LANES) return 'some';
     this.#placed.clear();
     return 'many';

@@ -88,8 +88,9 @@ export class ClaimDispatcher {
     this.#announced.announce(lanes);
   }
 
-  placed(): void {
-    const lanes = this.#announced.placed();
+  /** Jobs in these lanes are committed; without: those that were announced. */
+  placed(filled?: readonly Lane[]): void {
+    const lanes = filled ? this.#announced.filled(filled) : this.#announced.placed();
     if (lanes === 'none') return;
     if (lanes === 'many') this.#mustLook = true;
     this.#ring();

@@ -1,5 +1,6 @@
 import { parseLeaseToken } from './lease-token.ts';
-import { onePerJob, type Placement, placementOf } from './placement.ts';
+import type { LineProgress } from './line-progress.ts';
+import { type Lane, onePerJob, type Placement, placementOf } from './placement.ts';
 import type { Clock, Position } from './ports.ts';
 import type { ReadyQueue } from './ready-queue.ts';
 import { type Logger, type Metrics, noLogger, noMetrics } from './telemetry.ts';
@@ -8,8 +9,10 @@ import type { UseCases } from './use-cases.ts';
 export interface OvertakerDeps {
   readonly readyQueue: ReadyQueue;
   readonly clock: Clock;
-  /** Told when jobs became ready. */
-  readonly wake: () => void;
+  /** Told when jobs became ready, and in which lanes. */
+  readonly wake: (lanes: readonly Lane[]) => void;
+  /** Absent: the tables are asked. */
+  readonly progress?: LineProgress;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
 }
@@ -21,6 +24,8 @@ const PER_TENANT = 8;
 /** However long placing them takes. */
 const MOST_OF_TENANT = 200;
 const AT_MOST = 1_000;
+/** So many events before a job, and the projection will not get to it in time: waiting for it would be in vain. */
+const FAR: Position = 1_000n;
 
 interface Change {
   readonly position: Position;
@@ -37,6 +42,7 @@ export class Overtaker {
   readonly #changes = new Map<string, Change[]>();
   /** When what is being gathered or placed was begun to be gathered; undefined: nothing is. */
   #since: number | undefined;
+  #placedAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: OvertakerDeps) {
     this.#deps = deps;
@@ -84,23 +90,36 @@ export class Overtaker {
   }
 
   #gather(): void {
-    this.#since = performance.now();
-    setTimeout(() => void this.#overtake(), AFTER_MS).unref();
+    const now = performance.now();
+    this.#since = now;
+    const changes = [...this.#changes.values()].flat();
+    const waitMs = this.#areFar(changes) ? Math.max(0, this.#placedAt + AFTER_MS - now) : AFTER_MS;
+    if (waitMs === 0) setImmediate(() => void this.#overtake());
+    else setTimeout(() => void this.#overtake(), waitMs).unref();
+  }
+
+  #areFar(changes: readonly Change[]): boolean {
+    const placed = this.#deps.progress?.position;
+    return placed !== undefined && changes.some(({ position }) => position > placed + FAR);
   }
 
   async #overtake(): Promise<void> {
     const { readyQueue, clock, wake, logger = noLogger, metrics = noMetrics } = this.#deps;
     const changes = [...this.#changes.values()].flat().slice(0, AT_MOST);
     this.#changes.clear();
+    this.#placedAt = performance.now();
     try {
-      const placed = await readyQueue.placedThrough();
+      const known = this.#areFar(changes) ? this.#deps.progress?.position : undefined;
+      const placed = known ?? (await readyQueue.placedThrough());
       // Nothing is known of a line that is being filled anew.
       const late = placed === undefined ? [] : changes.filter(({ position }) => position > placed);
       if (late.length === 0) return;
       const placements = onePerJob(late.map(({ placement }) => placement));
-      await readyQueue.place(placements, clock.now());
+      if (known === undefined) await readyQueue.place(placements, clock.now());
+      else if (!(await readyQueue.overtake(placements, clock.now()))) return;
       metrics.count('jobs_overtaken_total', placements.length);
-      if (placements.some(({ kind }) => kind === 'ready')) wake();
+      const ready = placements.filter((placement) => placement.kind === 'ready');
+      if (ready.length > 0) wake(ready);
     } catch (err) {
       logger.debug({ err }, 'jobs were not placed ahead; the projection will');
     } finally {

@@ -112,6 +112,8 @@ export interface ReadyQueue {
   ): Promise<void>;
   /** The position in the log up to which all jobs are placed; undefined while the tables are being filled anew. */
   placedThrough(): Promise<Position | undefined>;
+  /** Places unless the line is being filled anew: nothing is known of it then. True when it did. */
+  overtake(placements: readonly Placement[], now: number): Promise<boolean>;
   /** Moves jobs due after `after` up to `now` to the line; answers how many. */
   fireReadyTimers(now: number, after: number, limit: number): Promise<number>;
   /** Timers that ask for a command. Each comes again at `again` unless its job's events remove it. */

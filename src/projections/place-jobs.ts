@@ -45,6 +45,17 @@ export function placeJobsStatement(placements: readonly Placement[], now: number
   return { name: 'place_jobs', text: PLACE, values: valuesOf(placements, now, '') };
 }
 
+/** In one statement only if the line is not being filled anew; at most 5,000 placements. True when it was done. */
+export async function placeAhead(
+  client: Pick<ClientBase, 'query'>,
+  placements: readonly Placement[],
+  now: number,
+): Promise<boolean> {
+  const values = valuesOf(placements.slice(0, MAX_PLACEMENTS), now, '');
+  const { rowCount } = await client.query({ name: 'place_jobs_ahead', text: PLACE_AHEAD, values });
+  return rowCount === 1;
+}
+
 function valuesOf(placements: readonly Placement[], now: number, leases: string): (string | number)[] {
   const rows: Rows = { moved: [], ready: [], lanes: new Map(), timed: [], running: [], cancelling: [] };
   for (const placement of placements) addRows(rows, placement, now);
@@ -129,3 +140,10 @@ export function columns(rows: readonly Row[]): string {
 
 const PLACE = `
 select place_jobs($1, $2, $3, $4, $5, $6, $7, $8)`;
+
+const PLACE_AHEAD = `
+select place_jobs($1, $2, $3, $4, $5, $6, $7, $8)
+from projection_generations as g
+join projection_checkpoints_unlogged as c using (projection, generation)
+where g.projection = 'ready-jobs'
+  and g.status = 'live'`;

@@ -22,6 +22,15 @@ describe('lanes that a process fills itself', () => {
     expect(lanes.size).toBe(0);
   });
 
+  it('count at once when the commit was not announced, beside those that were', () => {
+    const lanes = new AnnouncedLanes();
+    lanes.announce([lane('a')]);
+    expect(lanes.filled([lane('b')])).toBe('some');
+    expect(lanes.take()).toEqual([lane('b')]);
+    expect(lanes.placed()).toBe('some');
+    expect(lanes.take()).toEqual([lane('a')]);
+  });
+
   it('carry nothing but the lane', () => {
     const lanes = new AnnouncedLanes();
     const placement = { ...lane('a'), jobId: 'j', revision: 0, snapshot: 'x'.repeat(1_000) };

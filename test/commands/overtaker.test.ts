@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createEnqueueJobs } from '../../src/commands/enqueue-jobs.ts';
+import { LineProgress } from '../../src/commands/line-progress.ts';
 import { Overtaker } from '../../src/commands/overtaker.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
+import { prepareProjections } from '../../src/projections/prepare.ts';
+import { readyJobs } from '../../src/projections/ready-jobs.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { CALLER, type DispatchProcess, dispatchProcess } from '../support/dispatch.ts';
 import { holdTenant } from '../support/holding.ts';
@@ -12,6 +15,7 @@ let database: TestDatabase;
 let one: DispatchProcess;
 let placed: bigint | undefined;
 let looks: number;
+let progress: LineProgress;
 let overtaker: Overtaker;
 
 beforeEach(async () => {
@@ -27,7 +31,8 @@ beforeEach(async () => {
       },
     }),
   });
-  overtaker = new Overtaker({ ...one, wake: () => one.dispatcher.wake() });
+  progress = new LineProgress();
+  overtaker = new Overtaker({ ...one, progress, wake: (lanes) => one.dispatcher.placed(lanes) });
 });
 
 afterEach(async () => {
@@ -80,6 +85,35 @@ it('nothing is placed that the projection has placed, or while the line is fille
   expect(await inLine()).toBe(1);
 });
 
+it('what this process knows to be far ahead of its projection is placed without asking', async () => {
+  await prepareProjections(database.pool, [readyJobs({ clock: one.clock })]);
+  await database.pool.query(LINED_UP);
+  const head = await one.log.head();
+  await one.enqueue(
+    'large',
+    Array.from({ length: 1_100 }, () => ({})),
+  );
+  progress.moved(head);
+  const [id] = await enqueue('small', 1);
+  const [claim] = await one.claim({ waitMs: 10_000 });
+  expect(claim?.snapshot.jobId).toBe(id);
+  expect(looks).toBe(0);
+});
+
+it('nothing known here is placed into a line that is being filled anew', async () => {
+  const head = await one.log.head();
+  await one.enqueue(
+    'large',
+    Array.from({ length: 1_100 }, () => ({})),
+  );
+  progress.moved(head);
+  const tried = vi.spyOn(one.readyQueue, 'overtake');
+  await enqueue('small', 1);
+  await waitUntil('it has tried', () => tried.mock.results.length > 0);
+  expect(await tried.mock.results[0]?.value).toBe(false);
+  expect(await inLine()).toBe(0);
+});
+
 it('a slot is free before the projection has got to the end of its job', async () => {
   await holdTenant(one, 'small', { runningJobs: 1 });
   await one.enqueue('small', [{}, {}]);
@@ -93,3 +127,9 @@ it('a slot is free before the projection has got to the end of its job', async (
   expect(rows).toEqual([]);
   expect(await mostRunning(one.log)).toMatchObject({ small: 1 });
 });
+
+const LINED_UP = `
+insert into projection_checkpoints_unlogged (projection, generation, position)
+select projection, generation, 0
+from projection_generations
+where projection = 'ready-jobs'`;

@@ -8,7 +8,7 @@ import type {
   Reserved,
   TenantTake,
 } from '../../commands/ready-queue.ts';
-import { columns, placeJobs } from '../../projections/place-jobs.ts';
+import { columns, placeAhead, placeJobs } from '../../projections/place-jobs.ts';
 import { leaseTable } from './ready-queue-leases.ts';
 import { workerRegister } from './ready-queue-workers.ts';
 
@@ -67,6 +67,8 @@ export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
     },
 
     place: (placements, now, withdrawn) => placeJobs(pool, placements, now, withdrawn),
+
+    overtake: (placements, now) => placeAhead(pool, placements, now),
 
     async placedThrough() {
       const { rows } = await pool.query<{ position: string }>({ name: 'placed_through', text: PLACED });

@@ -1,0 +1,20 @@
+import type { Position } from './ports.ts';
+
+/** Nothing heard for so long: another process may line jobs up now. */
+const HEARD_MS = 1_000;
+
+/** How far jobs are lined up in the order of the log, as long as this process does it. */
+export class LineProgress {
+  #position: Position | undefined;
+  #heardAt = Number.NEGATIVE_INFINITY;
+
+  moved(position: Position): void {
+    this.#position = position;
+    this.#heardAt = performance.now();
+  }
+
+  /** undefined: not known here. */
+  get position(): Position | undefined {
+    return performance.now() - this.#heardAt < HEARD_MS ? this.#position : undefined;
+  }
+}
