@@ -11,6 +11,7 @@ import type { Generation } from './generations.ts';
 import { LaneReader } from './lane-reader.ts';
 import type { Batch, BrokenEvent } from './log-slice.ts';
 import type { Projection } from './projection.ts';
+import type { RightOfWay } from './right-of-way.ts';
 import { LeaderReplacedError, ProjectionOutdatedError, takeOver } from './take-over.ts';
 
 /** Larger batches fold more events into one row change; the transaction stays well below a second. */
@@ -23,6 +24,9 @@ const MOST_EVENTS = 5_000;
 const LINGER_MS = 25;
 const LINGER_EVENTS_PER_MS = 5;
 const LONGEST_LINGER_MS = 150;
+/** From one batch to the next, at most, while a lane that workers wait for is behind; and how often it is asked. */
+const GIVE_WAY_MS = 500;
+const GIVE_WAY_LOOK_MS = 20;
 /** A position that moved without any row changing is written down this often. */
 const IDLE_WRITE_MS = 200;
 const FIRST_PAUSE_MS = 100;
@@ -36,6 +40,8 @@ export interface LaneOptions {
   readonly projection: Projection;
   readonly tail: DecodedTail;
   readonly fence: bigint;
+  /** Shared by the lanes of a process. */
+  readonly rightOfWay: RightOfWay;
   /** Told after every commit, and when a position was passed that needed none. */
   readonly advanced: (projection: string, position: Position) => void;
   /** Builds the tables of a raised version beside the live ones and shows them once they have caught up. */
@@ -85,18 +91,24 @@ export class Lane {
         if (!signal.aborted) await this.#recover(error, signal);
       }
     }
+    this.#options.rightOfWay.tell(this, false);
     this.#reader.leave();
   }
 
   async #step(signal: AbortSignal): Promise<void> {
     const lingerMs = this.#lingerMs();
     if (lingerMs > 0) await pause(lingerMs, signal);
+    await this.#giveWay(signal);
     const waitMs = this.#live?.stored === this.#position ? undefined : IDLE_WRITE_MS;
     const batch = await this.#reader.next(this.#position, this.#limit, signal, waitMs);
     this.#batch = batch;
+    const { projection, rightOfWay } = this.#options;
+    if (projection.urgent) rightOfWay.tell(this, batch.isFull === true);
     if (batch.events.length > 0) await this.#apply(batch, signal);
     else if (batch.broken) throw batch.broken.error;
     else await this.#skipTo(batch.position);
+    // Until the next batch is there, which may take as long as the log is quiet.
+    rightOfWay.tell(this, false);
     if (this.#failures > 0 && batch.events.length > 0) await this.#recovered();
   }
 
@@ -105,6 +117,14 @@ export class Lane {
     const ms = LINGER_MS + (this.#batch?.events.length ?? 0) / LINGER_EVENTS_PER_MS;
     const sinceMs = performance.now() - this.#writtenAt;
     return Math.max(0, Math.min(ms, LONGEST_LINGER_MS) - sinceMs);
+  }
+
+  /** The CPU goes first to what workers wait for. */
+  async #giveWay(signal: AbortSignal): Promise<void> {
+    const { projection, rightOfWay } = this.#options;
+    if (projection.urgent) return;
+    while (rightOfWay.isTaken && performance.now() - this.#writtenAt < GIVE_WAY_MS && !signal.aborted)
+      await pause(GIVE_WAY_LOOK_MS, signal);
   }
 
   async #apply(batch: Batch, signal: AbortSignal): Promise<void> {
@@ -155,6 +175,7 @@ export class Lane {
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { projection, environment, faultPauseMs = FAULT_PAUSE_MS } = this.#options;
     const { logger = noLogger, metrics = noMetrics } = environment;
+    this.#options.rightOfWay.tell(this, false);
     this.#reader.leave();
     if (error instanceof CheckpointLostError) {
       // Someone swapped the tables or leads now: taking over again finds out.

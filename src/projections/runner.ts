@@ -8,6 +8,7 @@ import { Lane, type LaneOptions } from './lane.ts';
 import { prepareProjections } from './prepare.ts';
 import type { Projection } from './projection.ts';
 import { rebuild } from './rebuild.ts';
+import { RightOfWay } from './right-of-way.ts';
 
 /** Positions that projections are apart at most to read the log together. */
 const TOGETHER: Position = 100_000n;
@@ -48,9 +49,10 @@ async function runLanes(options: RunnerOptions, fence: bigint, signal: AbortSign
   const upgrade = async (projection: Projection, leading: AbortSignal) => {
     await rebuild({ environment, projection, signal: leading });
   };
+  const rightOfWay = new RightOfWay();
   const lanes = projections.map((projection) => {
     const startsAt = checkpoints.get(projection.name);
-    return new Lane({ ...options, projection, tail, fence, upgrade, startsAt });
+    return new Lane({ ...options, projection, tail, fence, rightOfWay, upgrade, startsAt });
   });
   const running = [tail, ...lanes].map(async (part) => {
     try {
