@@ -5,6 +5,7 @@ import { httpTransport } from './http-transport.ts';
 import { keepLeases } from './keep-leases.ts';
 import { outcomeOf, outcomeOfRefusedResult } from './outcome.ts';
 import type { ClaimedJob, WorkerAcknowledgement, WorkerClaim, WorkerTransport } from './transport.ts';
+import { WaitingJobs } from './waiting-jobs.ts';
 
 /** Payload and result of every job type that a program knows: `{ 'email.send': { payload: Email; result: void } }`. */
 export type JobMap = Readonly<Record<string, { readonly payload: unknown; readonly result?: unknown }>>;
@@ -77,7 +78,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   readonly #capacity: number;
   readonly #leaseMs: number;
   readonly #attempts = new Map<string, Attempt>();
-  readonly #waiting: Attempt[] = [];
+  readonly #waiting = new WaitingJobs<Attempt>();
   readonly #stopping = new AbortController();
   readonly #drained = new AbortController();
   #running = 0;
@@ -127,7 +128,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     const deadline = performance.now() + (this.#options.drainMs ?? 10_000);
     this.#stopping.abort(new AttemptAbortedError('draining'));
     this.#wake();
-    for (const attempt of this.#waiting.splice(0)) this.#release(attempt);
+    for (const attempt of this.#waiting.takeAll()) this.#release(attempt);
     // A claim under way may still bring jobs: they go back as well.
     const waited = new AbortController();
     await Promise.race([this.#claiming, pause(DELIVERY_MS, waited.signal)]);
@@ -283,8 +284,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     if (!attempt || attempt.abort.signal.aborted) return;
     attempt.abort.abort(new AttemptAbortedError(why));
     if (attempt.started) return;
-    const index = this.#waiting.indexOf(attempt);
-    if (index >= 0) this.#waiting.splice(index, 1);
+    this.#waiting.remove(attempt);
     if (why === 'cancel_requested') void this.#acknowledge(attempt, { leaseToken, outcome: 'cancelled' });
     else this.#attempts.delete(leaseToken);
   }

@@ -19,6 +19,18 @@ describe('a worker', () => {
     expect(Math.max(...transport.claimed.map(({ max }) => max))).toBeLessThanOrEqual(5);
   });
 
+  it('lets tenants take turns with what it has claimed ahead', async () => {
+    const transport = new FakeTransport();
+    transport.add(5, (index) => `large ${index}`, 'work', null, 'large');
+    transport.add(2, (index) => `small ${index}`, 'work', null, 'small');
+    const { work, started, open } = held();
+    await using worker = working(transport, work, { concurrency: 1, prefetch: 10 });
+    await waitUntil('the handler runs', () => worker.running === 1);
+    open();
+    await ended(transport, 7);
+    expect(started).toEqual(['large 0', 'small 0', 'large 1', 'small 1', 'large 2', 'large 3', 'large 4']);
+  });
+
   it('reports what ends together in one call', async () => {
     const transport = new FakeTransport();
     transport.add(50);

@@ -32,13 +32,14 @@ export class FakeTransport implements WorkerTransport {
     payload: (index: number) => unknown = (index) => index,
     type = 'work',
     timeoutMs: number | null = null,
+    tenantId = 'acme',
   ): readonly string[] {
     const tokens = Array.from({ length: count }, (_, index) => {
       this.#made += 1;
       const leaseToken = `lease-${this.#made}`;
       const job = {
         id: `job-${this.#made}`,
-        tenantId: 'acme',
+        tenantId,
         type,
         queue: 'default',
         priority: 5,
