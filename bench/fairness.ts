@@ -15,6 +15,8 @@ const { values } = parseArgs({
     claims: { type: 'string', default: '300' },
     waiting: { type: 'string', default: '1000000' },
     flood: { type: 'string', default: '100000' },
+    /** Milliseconds that handlers take, one flood for each. */
+    handlers: { type: 'string', default: '0,20' },
     jobs: { type: 'string', default: '60000' },
     write: { type: 'boolean', default: false },
   },
@@ -119,18 +121,24 @@ async function costLines(): Promise<readonly string[]> {
 
 async function floodLines(): Promise<readonly string[]> {
   const jobs = Number(values.flood);
-  const { pickups, enqueueSeconds, workedOffSeconds } = await flood(await database('flood'), jobs);
-  return [
-    '',
-    `Pickup of a tenant that enqueues 50 jobs a second, while another one floods the service with ${jobs.toLocaleString('en')} jobs (enqueued in ${enqueueSeconds.toFixed(1)} s, worked off ${workedOffSeconds.toFixed(1)} s after the first).`,
-    '',
-    '| | jobs | p50 ms | p95 ms | worst ms |',
-    '| --- | ---: | ---: | ---: | ---: |',
-    ...pickups.map(
-      ({ phase, jobs: count, p50, p95, max }) =>
-        `| ${phase} | ${count} | ${p50.toFixed(1)} | ${p95.toFixed(1)} | ${max.toFixed(1)} |`,
-    ),
-  ];
+  const lines: string[] = [];
+  for (const handlerMs of values.handlers.split(',').map(Number)) {
+    const url = await database(`flood_${handlerMs}`);
+    const { pickups, enqueueSeconds, workedOffSeconds } = await flood(url, jobs, handlerMs);
+    const handlers = handlerMs > 0 ? `handlers take ${handlerMs} ms` : 'handlers do nothing';
+    lines.push(
+      '',
+      `Pickup of a tenant that enqueues 50 jobs a second, while another one floods the service with ${jobs.toLocaleString('en')} jobs (enqueued in ${enqueueSeconds.toFixed(1)} s, worked off ${workedOffSeconds.toFixed(1)} s after the first); ${handlers}.`,
+      '',
+      '| | jobs | p50 ms | p95 ms | worst ms |',
+      '| --- | ---: | ---: | ---: | ---: |',
+      ...pickups.map(
+        ({ phase, jobs: count, p50, p95, max }) =>
+          `| ${phase} | ${count} | ${p50.toFixed(1)} | ${p95.toFixed(1)} | ${max.toFixed(1)} |`,
+      ),
+    );
+  }
+  return lines;
 }
 
 async function database(name: string): Promise<string> {

@@ -29,8 +29,9 @@ const QUIET_MS = 10_000;
 /**
  * One server process with a worker that takes jobs of all tenants. One tenant enqueues 50 jobs a second all the time;
  * after ten seconds another one enqueues a flood from a process of its own. Pickup: acknowledged enqueue to handler.
+ * Handlers wait for `handlerMs` as for somebody else's answer; 0: nothing bounds the work but the CPU.
  */
-export async function flood(url: string, jobs: number): Promise<Flooded> {
+export async function flood(url: string, jobs: number, handlerMs: number): Promise<Flooded> {
   const engine = await createEngine({ databaseUrl: url });
   let handled = 0;
   let workedOff: () => void = () => {};
@@ -43,10 +44,12 @@ export async function flood(url: string, jobs: number): Promise<Flooded> {
       concurrency: 50,
       prefetch: 50,
       handlers: {
-        steady: ({ payload }) => {
+        steady: async ({ payload }) => {
           called.set(payload.at, performance.now());
+          if (handlerMs > 0) await pause(handlerMs);
         },
-        flood: () => {
+        flood: async () => {
+          if (handlerMs > 0) await pause(handlerMs);
           handled += 1;
           if (handled === jobs) workedOff();
         },
