@@ -56,9 +56,9 @@ export async function listening(
   const groupId = `${prefix}-jobs-orders`;
   const client = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const admin = client.admin();
-  const producer: Producer = client.producer({ allowAutoTopicCreation: false });
+  const producer: Producer = client.producer({ allowAutoTopicCreation: false, idempotent: true });
   await Promise.all([admin.connect(), producer.connect()]);
-  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: partitions }] });
+  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] });
   const kafka: KafkaOptions = {
     connection: { brokers, clientId: 'test' },
     topics: { prefix: '', partitions: 1, replication: 1, retentionMs: 3_600_000, create: true },
