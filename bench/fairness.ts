@@ -17,6 +17,8 @@ const { values } = parseArgs({
     flood: { type: 'string', default: '100000' },
     /** Milliseconds that handlers take, one flood for each. */
     handlers: { type: 'string', default: '0,20' },
+    /** Jobs that the worker claims ahead, beside 50 at once. */
+    prefetch: { type: 'string', default: '0' },
     jobs: { type: 'string', default: '60000' },
     write: { type: 'boolean', default: false },
   },
@@ -124,8 +126,11 @@ async function floodLines(): Promise<readonly string[]> {
   const lines: string[] = [];
   for (const handlerMs of values.handlers.split(',').map(Number)) {
     const url = await database(`flood_${handlerMs}`);
-    const { pickups, enqueueSeconds, workedOffSeconds } = await flood(url, jobs, handlerMs);
-    const handlers = handlerMs > 0 ? `handlers take ${handlerMs} ms` : 'handlers do nothing';
+    const { pickups, enqueueSeconds, workedOffSeconds } = await flood(url, jobs, {
+      handlerMs,
+      prefetch: Number(values.prefetch),
+    });
+    const handlers = handlerMs > 0 ? `handlers take ${handlerMs} ms on average` : 'handlers do nothing';
     lines.push(
       '',
       `Pickup of a tenant that enqueues 50 jobs a second, while another one floods the service with ${jobs.toLocaleString('en')} jobs (enqueued in ${enqueueSeconds.toFixed(1)} s, worked off ${workedOffSeconds.toFixed(1)} s after the first); ${handlers}.`,

@@ -29,9 +29,13 @@ const QUIET_MS = 10_000;
 /**
  * One server process with a worker that takes jobs of all tenants. One tenant enqueues 50 jobs a second all the time;
  * after ten seconds another one enqueues a flood from a process of its own. Pickup: acknowledged enqueue to handler.
- * Handlers wait for `handlerMs` as for somebody else's answer; 0: nothing bounds the work but the CPU.
+ * Handlers wait as for somebody else's answer, up to twice `handlerMs`; 0: nothing bounds the work but the CPU.
  */
-export async function flood(url: string, jobs: number, handlerMs: number): Promise<Flooded> {
+export async function flood(
+  url: string,
+  jobs: number,
+  { handlerMs, prefetch }: { readonly handlerMs: number; readonly prefetch: number },
+): Promise<Flooded> {
   const engine = await createEngine({ databaseUrl: url });
   let handled = 0;
   let workedOff: () => void = () => {};
@@ -42,14 +46,14 @@ export async function flood(url: string, jobs: number, handlerMs: number): Promi
   const worker = engine
     .worker<Jobs>({
       concurrency: 50,
-      prefetch: 50,
+      prefetch,
       handlers: {
         steady: async ({ payload }) => {
           called.set(payload.at, performance.now());
-          if (handlerMs > 0) await pause(handlerMs);
+          if (handlerMs > 0) await pause(handlerMs * 2 * Math.random());
         },
         flood: async () => {
-          if (handlerMs > 0) await pause(handlerMs);
+          if (handlerMs > 0) await pause(handlerMs * 2 * Math.random());
           handled += 1;
           if (handled === jobs) workedOff();
         },
