@@ -4,14 +4,16 @@ import { CALLER, type DispatchProcess } from './dispatch.ts';
 import { running } from './running.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** A job that was enqueued and claimed just now. */
+/** A job that was enqueued and claimed just now; its lease is placed, so the clock may move. */
 export async function claimed(
   process: DispatchProcess,
   options: Parameters<DispatchProcess['enqueue']>[1][number] = {},
 ): Promise<Claim> {
   await process.enqueue('acme', [options]);
   await process.projector.catchUp();
-  return claimOne(process);
+  const claim = await claimOne(process);
+  await process.projector.catchUp();
+  return claim;
 }
 
 export async function claimOne(process: DispatchProcess, workerId = 'worker'): Promise<Claim> {
