@@ -28,8 +28,10 @@ const AT_MOST = 1_000;
 const FAR: Position = 1_000n;
 
 interface Change {
+  readonly tenantId: string;
   readonly position: Position;
-  readonly placement: Placement;
+  /** Made when it is wanted, which it mostly is not: it writes the whole job down. */
+  readonly placement: (now: number) => Placement;
 }
 
 /**
@@ -51,12 +53,15 @@ export class Overtaker {
   enqueueJobs(enqueueJobs: UseCases['enqueueJobs']): UseCases['enqueueJobs'] {
     return async (context, requests, options) => {
       const results = await enqueueJobs(context, requests, options);
-      const now = this.#deps.clock.now();
       for (const result of results.slice(0, PER_TENANT)) {
         if (result.kind !== 'created') continue;
         const { snapshot, position } = result;
-        const placement = placementOf(snapshot, snapshot.revision, snapshot.job, now);
-        this.#note({ position, placement: { ...placement, isNew: snapshot.revision === 0 } });
+        const { tenantId, revision, job } = snapshot;
+        const placement = (now: number): Placement => ({
+          ...placementOf(snapshot, revision, job, now),
+          isNew: revision === 0,
+        });
+        this.#note({ tenantId, position, placement });
       }
       return results;
     };
@@ -72,15 +77,15 @@ export class Overtaker {
         const token = parseLeaseToken(acknowledgements[index]?.leaseToken ?? '');
         if (!token) return;
         const { tenantId, jobId } = token;
-        const placement = { kind: 'gone', tenantId, jobId, revision: result.revision } as const;
-        this.#note({ position: result.position, placement });
+        const { position, revision } = result;
+        this.#note({ tenantId, position, placement: () => ({ kind: 'gone', tenantId, jobId, revision }) });
       });
       return results;
     };
   }
 
   #note(change: Change): void {
-    const { tenantId } = change.placement;
+    const { tenantId } = change;
     const changes = this.#changes.get(tenantId) ?? [];
     const times = Math.max(1, (performance.now() - (this.#since ?? performance.now())) / AFTER_MS);
     if (changes.length >= Math.min(PER_TENANT * times, MOST_OF_TENANT)) return;
@@ -114,9 +119,10 @@ export class Overtaker {
       // Nothing is known of a line that is being filled anew.
       const late = placed === undefined ? [] : changes.filter(({ position }) => position > placed);
       if (late.length === 0) return;
-      const placements = onePerJob(late.map(({ placement }) => placement));
-      if (known === undefined) await readyQueue.place(placements, clock.now());
-      else if (!(await readyQueue.overtake(placements, clock.now()))) return;
+      const now = clock.now();
+      const placements = onePerJob(late.map(({ placement }) => placement(now)));
+      if (known === undefined) await readyQueue.place(placements, now);
+      else if (!(await readyQueue.overtake(placements, now))) return;
       metrics.count('jobs_overtaken_total', placements.length);
       const ready = placements.filter((placement) => placement.kind === 'ready');
       if (ready.length > 0) wake(ready);
