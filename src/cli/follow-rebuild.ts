@@ -36,7 +36,8 @@ export async function followRebuild(session: Session, name: string, begun: Proje
   return rebuild;
 }
 
-function summaryOf({ error, events, startedAt, finishedAt }: Rebuild): string {
+function summaryOf({ error, errorCode, events, startedAt, finishedAt }: Rebuild): string {
+  if (errorCode === 'not_comparable') return 'skipped';
   if (error !== null) return 'failed';
   const seconds = (Date.parse(finishedAt ?? startedAt) - Date.parse(startedAt)) / 1_000;
   const rate = seconds > 0 ? `, ${numberText(Math.round(events / seconds))}/s` : '';
