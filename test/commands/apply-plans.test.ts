@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
 import { systemClock, systemIds } from '../../src/adapters/system.ts';
+import { CorruptEventError } from '../../src/commands/event-codec.ts';
 import { type ApplyPlansDeps, createApplyPlans } from '../../src/commands/plans/apply-plans.ts';
 import { createAssignTerms } from '../../src/commands/plans/assign-terms.ts';
 import { type Plan, termsOf } from '../../src/commands/plans/plan-store.ts';
@@ -145,6 +146,23 @@ describe('a plan that changes', () => {
     await applied(set, racing);
     expect(await set.limitOf('t-005')).toBe(7);
     expect(await set.limitOf('t-006')).toBe(101);
+  });
+
+  it('reaches all others beside a tenant whose stream nobody can read', async () => {
+    const set = await onPlan();
+    set.change(1);
+    await applied(set, {
+      ...set.parts,
+      useCases: {
+        ...set.parts.useCases,
+        async readQuota(tenantId) {
+          if (tenantId === 't-005') throw new CorruptEventError('QuotaReserved', 1, 'not JSON');
+          return createReadQuota(set)(tenantId);
+        },
+      },
+    });
+    for (const tenantId of TENANTS)
+      expect(await set.limitOf(tenantId)).toBe(tenantId === 't-005' ? 100 : 101);
   });
 
   it('starts over when the list no longer knows how far it was', async () => {

@@ -1,8 +1,9 @@
 import type { TenantQuota } from '../../domain/tenant-quota/state.ts';
 import { ContendedError } from '../contended-error.ts';
+import { CorruptEventError } from '../event-codec.ts';
 import { pause } from '../pause.ts';
 import type { Ids } from '../ports.ts';
-import { type Metrics, noMetrics } from '../telemetry.ts';
+import { type Logger, type Metrics, noLogger, noMetrics } from '../telemetry.ts';
 import type { UseCases } from '../use-cases.ts';
 import { type Plan, type PlanStore, type PlanToApply, termsOf } from './plan-store.ts';
 
@@ -17,6 +18,7 @@ export interface ApplyPlansDeps {
   /** Whether the read model has everything that is in the log by now. */
   readonly caughtUp: () => Promise<boolean>;
   readonly ids: Ids;
+  readonly logger?: Logger | undefined;
   readonly metrics?: Metrics | undefined;
   /** Between looks for changed plans. */
   readonly everyMs?: number | undefined;
@@ -77,11 +79,24 @@ async function giveToAll(
     const page: TenantPage = await deps.tenantsOn(plan.name, { limit: PAGE, cursor: cursor || undefined });
     const stale = page.rows.filter(({ quota }) => quota && !has(quota, plan));
     for (let at = 0; at < stale.length; at += AT_ONCE)
-      await Promise.all(stale.slice(at, at + AT_ONCE).map(({ tenantId }) => give(deps, plan, tenantId)));
+      await Promise.all(
+        stale.slice(at, at + AT_ONCE).map(({ tenantId }) => giveIfReadable(deps, plan, tenantId)),
+      );
     cursor = page.nextCursor;
     if (cursor !== null) await save(cursor);
   }
   return true;
+}
+
+/** A tenant whose stream can't be read keeps what it has; the others must not wait until somebody has seen to it. */
+async function giveIfReadable(deps: ApplyPlansDeps, plan: Plan, tenantId: string): Promise<void> {
+  try {
+    await give(deps, plan, tenantId);
+  } catch (err) {
+    if (!(err instanceof CorruptEventError)) throw err;
+    const { logger = noLogger } = deps;
+    logger.error({ err, tenantId, plan: plan.name }, 'tenant cannot be given its plan');
+  }
 }
 
 /** A busy tenant's stream moves on all the time, but whoever takes it off the plan must win. */
