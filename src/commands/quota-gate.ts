@@ -81,9 +81,9 @@ export class QuotaGate {
   }
 
   /**
-   * Admissions in the order of the candidates, no two of which are the same job; they share a fate when `whole`. Slots that are granted are taken: those
-   * of jobs that are not created within a minute are freed by the sweeper. Throws ContendedError, LogOverloadedError and
-   * LogUnavailableError.
+   * Admissions in the order of the candidates, no two of which are the same job; they share a fate when `whole`. Slots
+   * that are granted are taken: those of jobs that are not created within a minute are freed by the sweeper. Throws
+   * ContendedError, LogOverloadedError and LogUnavailableError.
    */
   async admit(
     tenantId: string,
