@@ -55,6 +55,12 @@ it('gets nothing from a writer that was replaced', async () => {
   await appendJob(set.log, 'acme', 1);
   await outboxIsWritten(set);
   await using _new = running((signal) => writer.write(signal, 2n));
+  await waitUntil('the new writer has claimed', async () => {
+    const { rows } = await set.pool.query(
+      `select 1 from forwarder_checkpoints where name = 'outbox' and fence = 2`,
+    );
+    return rows.length === 1;
+  });
   await appendJob(set.log, 'acme', 2);
   await expect(old.ended).rejects.toThrow(/no longer where/);
   await outboxIsWritten(set);
