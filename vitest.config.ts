@@ -4,8 +4,9 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/postgres-server.ts', 'test/support/eventstoredb/whole-run.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // What these end hangs; a machine that is merely busy may take several times as long as usual.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     // Two cores: more workers only make the database wait for the tests.
     maxWorkers: 2,
   },

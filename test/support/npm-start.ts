@@ -68,7 +68,7 @@ export function npmStart(options: {
           if (child.exitCode !== null) throw new Error(`npm start ended with ${child.exitCode}:\n${text}`);
           return find();
         },
-        { timeoutMs: 30_000 },
+        { timeoutMs: 120_000 },
       ),
     async [Symbol.asyncDispose]() {
       if (child.pid !== undefined && child.exitCode === null) {

@@ -46,7 +46,7 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
       const line = text.split('\n').find((candidate) => candidate.includes('"server.ready"'));
       return line === undefined ? undefined : (JSON.parse(line) as ReadyLine);
     },
-    { timeoutMs: 30_000 },
+    { timeoutMs: 120_000 },
   );
   const end = (signal: NodeJS.Signals) => {
     if (isRunning(child)) child.kill(signal);
