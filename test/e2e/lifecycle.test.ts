@@ -53,18 +53,18 @@ const outcomesOf = (id: string, attempts: number) =>
   });
 
 it('a job is enqueued, claimed, kept by heartbeat and completed', async () => {
-  let finish: () => void = () => {};
-  await using worker = work('kept', () => new Promise<string>((done) => (finish = () => done('ok'))), {
-    leaseMs: 1_000,
+  const finish = Promise.withResolvers<string>();
+  await using worker = work('kept', () => finish.promise, {
+    leaseMs: 5_000,
     workerId: 'keeper',
   });
   const { id } = await client.enqueue('kept', { to: 'ada' }, { tags: ['a'], priority: 2 });
   const running = await becomes(id, 'running');
   expect(running).toMatchObject({ attempt: 1, priority: 2, lease: { workerId: 'keeper' } });
   const since = Date.now();
-  await waitUntil('the lease would have run out', async () => Date.now() - since > 2_500);
+  await waitUntil('the lease would have run out', async () => Date.now() - since > 6_000);
   expect((await client.get(id)).revision).toBe(running.revision);
-  finish();
+  finish.resolve('ok');
   const done = await becomes(id, 'completed');
   expect(done).toMatchObject({ payload: { to: 'ada' }, result: 'ok', lease: null, spentAttempts: 0 });
   expect(await historyOf(id)).toEqual(['JobEnqueued', 'JobStarted', 'JobCompleted']);
@@ -131,7 +131,7 @@ it('a waiting job is cancelled at once, a running one through its signal', async
           reject(signal.reason);
         });
       }),
-    { leaseMs: 1_500 },
+    { leaseMs: 5_000 },
   );
   const { id } = await client.enqueue('cancelled', {});
   await becomes(id, 'running');
@@ -144,13 +144,17 @@ it('a waiting job is cancelled at once, a running one through its signal', async
 });
 
 it('a cancel that the worker ignores is forced after the grace', async () => {
-  let release: () => void = () => {};
-  await using worker = work('deaf', () => new Promise<void>((done) => (release = done)));
+  const started = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  await using worker = work('deaf', () => {
+    started.resolve();
+    return ended.promise;
+  });
   const { id } = await client.enqueue('deaf', {});
-  await becomes(id, 'running');
+  await started.promise;
   await client.cancel(id, { graceMs: 200 });
   await becomes(id, 'cancelled');
-  release();
+  ended.resolve();
   await worker.stop();
   expect(await historyOf(id)).toEqual(['JobEnqueued', 'JobStarted', 'JobCancelRequested', 'JobCancelled']);
 });

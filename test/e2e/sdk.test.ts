@@ -103,7 +103,7 @@ describe('a worker on the real service', () => {
         started.resolve();
         signal.addEventListener('abort', () => reject(signal.reason));
       });
-    await using _ = worker({ hang }, { leaseMs: 1_000 });
+    await using _ = worker({ hang }, { leaseMs: 5_000 });
     const { id } = await client.enqueue('hang', null);
     await started.promise;
     const asked = await client.cancel(id, { reason: 'withdrawn', graceMs: 60_000 });
