@@ -55,9 +55,10 @@ export function createOutboxWriter(options: OutboxWriterOptions): OutboxWriter {
         const move = { from: position, to: page.position, fence, undelivered };
         const eventsPerSecond = rate.add(rows.length);
         await inTransaction(pool, async (client) => {
+          // First: one of two writers waits here for the other, and is refused before it meets the other's rows.
+          await moveForwarder(client, OUTBOX, { ...move, eventsPerSecond });
           await insertIntoOutbox(client, rows);
           if (keepMs === 0) await clearOutbox(client, page.position);
-          await moveForwarder(client, OUTBOX, { ...move, eventsPerSecond });
         });
         position = page.position;
         writtenAt = performance.now();
