@@ -5,13 +5,14 @@ import type { UseCases } from './use-cases.ts';
 export function createAmendJob(deps: ChangeJobDeps): UseCases['amendJob'] {
   const changeJob = createChangeJob(deps);
   return (context, jobId, request) => {
-    const { priority, runAt, payload, tags } = request;
+    const { priority, runAt, payload, tags, reason } = request;
     return changeJob(context, jobId, request, (at) => ({
       type: 'AmendJob',
       priority,
       runAt,
       payload,
       tags,
+      reason,
       at,
     }));
   };

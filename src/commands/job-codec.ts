@@ -107,6 +107,7 @@ export const jobEventDefinitions: EventDefinitions<JobEvent> = {
       priority: z.number().optional(),
       runAt: time.optional(),
       tags: z.array(z.string()).optional(),
+      reason: reason.optional(),
     }),
     content: { field: 'payload', required: false },
   },

@@ -11,7 +11,7 @@ export const queueEventDefinitions: EventDefinitions<QueueEvent> = {
     schema: z.object({ reason: z.string().optional() }),
   },
   QueueLimitChanged: {
-    schema: z.object({ concurrencyLimit: z.number().nullable() }),
+    schema: z.object({ concurrencyLimit: z.number().nullable(), reason: z.string().optional() }),
   },
 };
 

@@ -196,6 +196,7 @@ export interface UseCases {
       readonly runAt?: number | undefined;
       readonly payload?: JsonText | undefined;
       readonly tags?: readonly string[] | undefined;
+      readonly reason?: string | undefined;
     } & OnRevision,
   ): Promise<JobChanged | Refused>;
   replayDeadLetter(
@@ -226,7 +227,7 @@ export interface UseCases {
   limitQueue(
     context: CallContext,
     queue: string,
-    request: { readonly concurrencyLimit: number | null },
+    request: { readonly concurrencyLimit: number | null; readonly reason?: string | undefined },
   ): Promise<{ readonly position?: Position | undefined }>;
   /** Waits up to waitMs for work; empty when there was none. Claims nothing once the signal is aborted. */
   claimJobs(

@@ -187,11 +187,11 @@ export class JobsClient<Jobs extends JobMap = JobMap> {
         path: `/v1/queues/${segment(name)}/pause`,
         query: { reason },
       }),
-    limit: (name: string, concurrencyLimit: number | null): Promise<void> =>
+    limit: (name: string, concurrencyLimit: number | null, reason?: string): Promise<void> =>
       request(this.#connection, {
         method: 'PATCH',
         path: `/v1/queues/${segment(name)}`,
-        body: { concurrencyLimit },
+        body: { concurrencyLimit, reason },
       }),
   };
 

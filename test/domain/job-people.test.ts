@@ -139,14 +139,22 @@ describe('amending', () => {
       when: { type: 'AmendJob', priority: 5, tags: ['a', 'c'], runAt: 1000, at: 2000 },
       gives: [amended({ tags: ['a', 'c'] })],
     },
-    'everything at once': {
+    'everything at once, for a reason': {
       given: queued,
-      when: { type: 'AmendJob', priority: 1, tags: [], runAt: 9000, payload: edited, at: 2000 },
-      gives: [amended({ priority: 1, tags: [], runAt: 9000, payload: edited })],
+      when: {
+        type: 'AmendJob',
+        priority: 1,
+        tags: [],
+        runAt: 9000,
+        payload: edited,
+        reason: 'vip',
+        at: 2000,
+      },
+      gives: [amended({ priority: 1, tags: [], runAt: 9000, payload: edited, reason: 'vip' })],
     },
     'to what it is already changes nothing': {
       given: queued,
-      when: { type: 'AmendJob', priority: 5, tags: ['a', 'b'], at: 2000 },
+      when: { type: 'AmendJob', priority: 5, tags: ['a', 'b'], reason: 'vip', at: 2000 },
       gives: [],
     },
   });

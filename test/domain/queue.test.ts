@@ -52,9 +52,14 @@ describe('a queue', () => {
       when: { type: 'LimitQueue', concurrencyLimit: 4, at: 1000 },
       gives: [limited(4)],
     },
+    'is limited for a reason': {
+      given: [],
+      when: { type: 'LimitQueue', concurrencyLimit: 4, reason: 'deploy', at: 1000 },
+      gives: [{ type: 'QueueLimitChanged', data: { concurrencyLimit: 4, reason: 'deploy' } }],
+    },
     'is limited once': {
       given: [[1000, limited(4)]],
-      when: { type: 'LimitQueue', concurrencyLimit: 4, at: 2000 },
+      when: { type: 'LimitQueue', concurrencyLimit: 4, reason: 'deploy', at: 2000 },
       gives: [],
     },
     'loses its limit': {

@@ -30,26 +30,28 @@ describe('the audit', () => {
     const running = (await job({ queue: 'busy' })).body.id;
     const dying = (await job({ queue: 'dying', maxAttempts: 1 })).body.id;
     const claim = async (queue: string) =>
-      (await call('POST', '/v1/claims', { workerId: 'w', queues: [queue], waitMs: 10_000 })).body.claims[0];
+      (await call('POST', '/v1/claims', { workerId: 'w', queues: [queue], waitMs: 30_000 })).body.claims[0];
     const busy = await claim('busy');
     const { leaseToken } = await claim('dying');
     await call('POST', `/v1/jobs/${dying}/fail`, { leaseToken, error: { type: 'E', message: 'm' } });
-    await call('PATCH', `/v1/jobs/${waiting}`, { priority: 1 });
+    await call('PATCH', `/v1/jobs/${waiting}`, { priority: 1, reason: 'urgent' });
     const cancelled = await call('POST', `/v1/jobs/${waiting}/cancel`, { reason: 'withdrawn' });
     await call('POST', `/v1/jobs/${running}/cancel`, { reason: 'stop' });
     await call('POST', `/v1/jobs/${running}/acknowledge-cancel`, { leaseToken: busy.leaseToken });
     await call('POST', `/v1/dead-letters/${dying}/replay`, { reason: 'fixed', queue: 'again' });
     await call('PUT', '/v1/queues/mail/pause', { reason: 'maintenance' });
+    await call('PATCH', '/v1/queues/mail', { concurrencyLimit: 3, reason: 'slow' });
     await call('PUT', '/v1/workers/w/quiet');
     const key = await call('POST', '/v1/keys', { name: 'k', role: 'viewer', reason: 'for ann' });
     const revoked = await call('DELETE', `/v1/keys/${key.body.id}?reason=gone`);
     const entries = await audit(caller, '', revoked.headers.get('event-position'));
     expect(entries.map(brief).reverse()).toEqual([
-      { action: 'JobAmended', subject: waiting, reason: null },
+      { action: 'JobAmended', subject: waiting, reason: 'urgent' },
       { action: 'JobCancelled', subject: waiting, reason: 'withdrawn' },
       { action: 'JobCancelRequested', subject: running, reason: 'stop' },
       { action: 'DeadLetterReplayed', subject: dying, reason: 'fixed' },
       { action: 'QueuePaused', subject: 'mail', reason: 'maintenance' },
+      { action: 'QueueLimitChanged', subject: 'mail', reason: 'slow' },
       { action: 'worker.quiet', subject: 'w', reason: null },
       { action: 'ApiKeyCreated', subject: key.body.id, reason: 'for ann' },
       { action: 'ApiKeyRevoked', subject: key.body.id, reason: 'gone' },
@@ -133,6 +135,10 @@ describe('the audit', () => {
     ]);
     const own = await audit(caller, '', shared.headers.get('event-position'));
     expect(own).toHaveLength(1);
+    await waitUntil('the verification is over', async () => {
+      const { body } = await platform.call('GET', '/v1/projections/jobs');
+      return ['done', 'failed'].includes(body.rebuild?.phase);
+    });
   });
 
   it('of many jobs at once names the request that asked for all', async () => {

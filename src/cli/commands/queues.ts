@@ -76,11 +76,12 @@ function limit(): Command {
     .description('Limit how many jobs of a queue run at once')
     .argument('<queue>')
     .argument('<n>', 'a number, or none', (text) => (text === 'none' ? null : upTo(text)))
-    .action(async (name: string, most: number | null, _options: object, self: Command) => {
+    .option('--reason <text>', 'why; kept in its history')
+    .action(async (name: string, most: number | null, { reason }: { reason?: string }, self: Command) => {
       const { out, client } = sessionOf(self);
-      await client.queues.limit(name, most);
+      await client.queues.limit(name, most, reason);
       const text = most === null ? 'has no limit' : `runs at most ${numberText(most)} at once`;
       await out.result({ queue: name, concurrencyLimit: most }, () => `${name} ${text}`);
     });
-  return withExample(command, 'queues limit mail 10');
+  return withExample(command, `queues limit mail 10 --reason 'the mail server is slow'`);
 }

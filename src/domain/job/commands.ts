@@ -52,6 +52,7 @@ export type JobCommand =
       readonly runAt?: number | undefined;
       readonly payload?: JsonText | undefined;
       readonly tags?: readonly string[] | undefined;
+      readonly reason?: string | undefined;
     } & At)
   | ({
       readonly type: 'ReplayDeadLetter';

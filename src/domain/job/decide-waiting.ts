@@ -30,15 +30,16 @@ export function start(command: JobCommandOf<'StartJob'>, job: ExistingJob): JobD
 export function amend(command: JobCommandOf<'AmendJob'>, job: ExistingJob): JobDecision {
   const refusal = notWaiting(job);
   if (refusal) return rejected(refusal);
-  const data: JobAmended['data'] = {
+  const { reason } = command;
+  const changes: JobAmended['data'] = {
     ...(differs(command.priority, job.priority) && { priority: command.priority }),
     ...(differs(command.runAt, job.runAt) && { runAt: command.runAt }),
     ...(differs(command.payload, job.payload) && { payload: command.payload }),
     ...(command.tags && !sameTags(command.tags, job.tags) && { tags: command.tags }),
   };
-  return Object.keys(data).length === 0
+  return Object.keys(changes).length === 0
     ? accepted<JobEvent>()
-    : accepted<JobEvent>({ type: 'JobAmended', data });
+    : accepted<JobEvent>({ type: 'JobAmended', data: { ...changes, ...(reason && { reason }) } });
 }
 
 /**

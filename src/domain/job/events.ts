@@ -148,6 +148,7 @@ export interface JobAmended {
     readonly runAt?: number | undefined;
     readonly payload?: JsonText | undefined;
     readonly tags?: readonly string[] | undefined;
+    readonly reason?: string | undefined;
   };
 }
 

@@ -7,4 +7,9 @@ export type QueueCommand =
       readonly at: number;
     }
   | { readonly type: 'ResumeQueue'; readonly reason?: string | undefined; readonly at: number }
-  | { readonly type: 'LimitQueue'; readonly concurrencyLimit: number | null; readonly at: number };
+  | {
+      readonly type: 'LimitQueue';
+      readonly concurrencyLimit: number | null;
+      readonly reason?: string | undefined;
+      readonly at: number;
+    };

@@ -41,10 +41,10 @@ function decide(command: QueueCommand, queue: Queue): Decision<QueueEvent, never
         ? accepted({ type: 'QueueResumed', data: { reason: command.reason } })
         : accepted();
     case 'LimitQueue': {
-      const { concurrencyLimit } = command;
+      const { concurrencyLimit, reason } = command;
       return concurrencyLimit === queue.concurrencyLimit
         ? accepted()
-        : accepted({ type: 'QueueLimitChanged', data: { concurrencyLimit } });
+        : accepted({ type: 'QueueLimitChanged', data: { concurrencyLimit, reason } });
     }
     default:
       return unreachable(command);

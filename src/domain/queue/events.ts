@@ -17,6 +17,7 @@ export interface QueueLimitChanged {
   readonly data: {
     /** Most attempts that may run at once; null: no limit. */
     readonly concurrencyLimit: number | null;
+    readonly reason?: string | undefined;
   };
 }
 

@@ -240,9 +240,10 @@ export const amendJobRequest = z
     runAt: time.optional(),
     payload: anyJson.optional(),
     tags: tags.optional(),
+    reason: reason.optional(),
   })
-  .refine((body) => Object.keys(body).length > 0, 'give at least one field to change')
-  .meta({ id: 'AmendJob', examples: [{ priority: 1, tags: ['urgent'] }] });
+  .refine(({ reason: _, ...changes }) => Object.keys(changes).length > 0, 'give at least one field to change')
+  .meta({ id: 'AmendJob', examples: [{ priority: 1, tags: ['urgent'], reason: 'the customer waits' }] });
 export type AmendJobRequest = z.input<typeof amendJobRequest>;
 
 /** GET /v1/jobs/{id}/attempts */

@@ -24,8 +24,8 @@ export type QueueList = z.infer<typeof queueList>;
 
 /** PATCH /v1/queues/{queue} */
 export const limitQueueRequest = z
-  .strictObject({ concurrencyLimit: z.int().min(0).max(1_000_000).nullable() })
-  .meta({ id: 'LimitQueue', examples: [{ concurrencyLimit: 10 }] });
+  .strictObject({ concurrencyLimit: z.int().min(0).max(1_000_000).nullable(), reason: reason.optional() })
+  .meta({ id: 'LimitQueue', examples: [{ concurrencyLimit: 10, reason: 'the mail server is slow' }] });
 
 /** PUT /v1/queues/{queue}/pause */
 export const pauseQueueRequest = z
