@@ -33,7 +33,7 @@ export async function securedListener(
   const certificate = `${folder}/certificate.pem`;
   const keytool = (...args: readonly string[]) =>
     promisify(execFile)('keytool', [...args, '-keystore', store, '-storepass', STORE_PASSWORD], {
-      timeout: 60_000,
+      timeout: 120_000,
     });
   const name = ['-dname', 'CN=127.0.0.1', '-ext', 'SAN=ip:127.0.0.1'];
   await keytool('-genkeypair', '-alias', 'broker', '-keyalg', 'EC', '-storetype', 'PKCS12', ...name);

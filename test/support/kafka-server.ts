@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { promisify } from 'node:util';
+import { Kafka, logLevel } from 'kafkajs';
 import { dockerAnswers } from './containers.ts';
 import { type JavaProcess, runJava } from './java-process.ts';
 import { kafkaClassPath, missingForKafka } from './kafka-jars.ts';
@@ -17,7 +18,7 @@ export interface KafkaServer extends AsyncDisposable {
   readonly brokers: readonly string[];
   /** The same broker over TLS with a login, if asked for. */
   readonly secured: SecuredListener | undefined;
-  /** Starts it again after kill or stop, with the same data at the same address. Resolves when it takes connections. */
+  /** Starts it again after kill or stop, with the same data at the same address. Resolves when it takes topics. */
   start(): Promise<void>;
   /** Ends it in order. */
   stop(): Promise<void>;
@@ -47,7 +48,7 @@ export interface KafkaServerOptions {
 export async function startKafka({ forSpeed = false, login }: KafkaServerOptions = {}): Promise<KafkaServer> {
   if (!login && missingForKafka() !== undefined) {
     const { startKafkaContainer } = await import('./kafka-container.ts');
-    return startKafkaContainer(containerSettings, answers);
+    return startKafkaContainer(containerSettings, isUp);
   }
   const classPath = await kafkaClassPath();
   const folder = await tempFolder();
@@ -70,7 +71,7 @@ export async function startKafka({ forSpeed = false, login }: KafkaServerOptions
     settings,
     ...(secured?.formatting ?? []),
   ];
-  await promisify(execFile)('java', format, { timeout: 60_000 });
+  await promisify(execFile)('java', format, { timeout: 120_000 });
   let broker: JavaProcess | undefined;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     await broker?.end(signal);
@@ -86,9 +87,9 @@ export async function startKafka({ forSpeed = false, login }: KafkaServerOptions
         'Kafka answers',
         () => {
           if (started.ended()) throw new Error(`Kafka ended:\n${started.output()}`);
-          return answers(port);
+          return isUp(port);
         },
-        { timeoutMs: 60_000, everyMs: 50 },
+        { timeoutMs: 120_000, everyMs: 50 },
       );
     },
     stop: () => end('SIGTERM'),
@@ -100,6 +101,25 @@ export async function startKafka({ forSpeed = false, login }: KafkaServerOptions
   };
   await server.start();
   return server;
+}
+
+/** A broker takes connections before its controller lets it in; until then no topic can be created. */
+async function isUp(port: number): Promise<boolean> {
+  if (!(await answers(port))) return false;
+  const kafka = new Kafka({
+    brokers: [`127.0.0.1:${port}`],
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 0 },
+  });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return (await admin.describeCluster()).brokers.length === 1;
+  } catch {
+    return false;
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 async function answers(port: number): Promise<boolean> {
