@@ -19,7 +19,7 @@ export interface ReadMessage {
 export interface KafkaReader extends AsyncDisposable {
   /** Everything read so far; each partition in its order. */
   readonly messages: readonly ReadMessage[];
-  /** Resolves with the messages once there are so many with different ids. */
+  /** Resolves once there are so many with different ids; with the first of each id, as a broker may repeat itself. */
   distinct(count: number, timeoutMs?: number): Promise<readonly ReadMessage[]>;
 }
 
@@ -40,7 +40,7 @@ export async function readFeed(
     retry: { initialRetryTime: 100, retries: 20 },
   });
   const messages: ReadMessage[] = [];
-  const ids = new Set<string>();
+  const first = new Map<string, ReadMessage>();
   await consumer.connect();
   await consumer.subscribe({
     topics: types.map((topic) => `${prefix}${topic}${suffix}`),
@@ -54,8 +54,7 @@ export async function readFeed(
         const text = value?.toString() ?? '';
         const texts = textsOf(headers);
         const id = texts.ce_id ?? (JSON.parse(text) as { id: string }).id;
-        ids.add(id);
-        messages.push({
+        const read = {
           topic: batch.topic.slice(prefix.length, batch.topic.length - suffix.length),
           partition: batch.partition,
           key: key?.toString() ?? '',
@@ -63,15 +62,17 @@ export async function readFeed(
           headers: texts,
           time: Number(timestamp),
           id,
-        });
+        };
+        if (!first.has(id)) first.set(id, read);
+        messages.push(read);
       }
     },
   });
   return {
     messages,
-    async distinct(count, timeoutMs = 30_000) {
-      await waitUntil(`${count} different messages are read`, () => ids.size >= count, { timeoutMs });
-      return messages;
+    async distinct(count, timeoutMs = 60_000) {
+      await waitUntil(`${count} different messages are read`, () => first.size >= count, { timeoutMs });
+      return [...first.values()];
     },
     [Symbol.asyncDispose]: () => consumer.disconnect(),
   };
