@@ -45,7 +45,7 @@ const deadLettersOf = async ({ database }: Listening) =>
     )
   ).rows;
 
-describe.skipIf(skip)('the inbox', { timeout: 90_000 }, () => {
+describe.skipIf(skip)('the inbox', { timeout: 180_000 }, () => {
   it('makes jobs of the envelopes that are about, on Kafka', async () => {
     await using set = await listening(brokers);
     await set.subscribe('orders', {
@@ -167,7 +167,7 @@ describe.skipIf(skip)('the inbox', { timeout: 90_000 }, () => {
   });
 
   it('tries three times more what fails, then puts it aside; meanwhile the partition goes on', async () => {
-    await using set = await listening(brokers, { partitions: 1, retryMs: [200, 200, 200] });
+    await using set = await listening(brokers, { partitions: 1 });
     await ordersInto(set);
     await set.subscribe('cancelled', {
       topic: set.topic,
@@ -179,7 +179,8 @@ describe.skipIf(skip)('the inbox', { timeout: 90_000 }, () => {
       types: ['order.placed'],
       action: { kind: 'enqueue', type: 'order.fulfil' },
     });
-    await set.start();
+    const gate = Promise.withResolvers<void>();
+    await set.start({ wait: () => gate.promise });
     const cancel = (of: string) => ({
       ...order(1),
       event_id: `c-${of}`,
@@ -189,6 +190,7 @@ describe.skipIf(skip)('the inbox', { timeout: 90_000 }, () => {
     await set.send(cancel('evt-missing'), order(7));
     await waitUntil('the next message is done', async () => (await set.jobs('acme')).length === 1);
     expect(await set.committed()).toBe(0);
+    gate.resolve();
     await set.caughtUp();
     const [letter] = await deadLettersOf(set);
     expect(letter).toMatchObject({ reason: 'failed', attempts: 4, published: true });
@@ -216,7 +218,10 @@ describe.skipIf(skip)('the inbox', { timeout: 90_000 }, () => {
   });
 
   it('cancels the job of an event that came right before', async () => {
-    await using set = await listening(brokers, { partitions: 1, retryMs: [100, 200, 400] });
+    await using set = await listening(brokers, {
+      partitions: 1,
+      retryMs: [100, 200, 400, 800, 1_600, 3_200, 6_400],
+    });
     await set.subscribe('orders', {
       topic: set.topic,
       types: ['order.placed'],
@@ -251,14 +256,14 @@ describe.skipIf(skip)('the inbox', { timeout: 90_000 }, () => {
       }
     })();
     await waitUntil('it is under way', async () => (await set.jobs('acme')).length > 200, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     });
     await set.start();
     await sending;
     await waitUntil(
       'two share the partitions',
       async () => (await set.admin.describeGroups([set.groupId])).groups[0]?.members.length === 2,
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     );
     await first.stop();
     await set.caughtUp();
