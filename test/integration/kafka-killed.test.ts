@@ -19,7 +19,7 @@ afterAll(async () => {
   await kafka?.[Symbol.asyncDispose]();
 });
 
-describe.skipIf(skip)('the feed to Kafka', { timeout: 120_000 }, () => {
+describe.skipIf(skip)('the feed to Kafka', { timeout: 300_000 }, () => {
   it('loses and reorders nothing when the broker is killed under load, and goes on by itself', async () => {
     await using set = await feedSetUp(kafka.brokers);
     await using _forwarder = forwarding(set);
@@ -36,7 +36,7 @@ describe.skipIf(skip)('the feed to Kafka', { timeout: 120_000 }, () => {
         const found = await set.status.read();
         return found.status === 'retrying' ? found : undefined;
       },
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     );
     expect(state.lastError?.message).toMatch(/connect|connection/i);
     expect(state.lagEvents).toBeGreaterThan(0);
@@ -53,7 +53,7 @@ describe.skipIf(skip)('the feed to Kafka', { timeout: 120_000 }, () => {
     await appendInTurn(set.log, 'a', 0, 5);
     await using _forwarder = forwarding(set);
     await waitUntil('it tries', async () => (await set.status.read()).lastError !== null, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     });
     await kafka.start();
     await set.caughtUp();
@@ -73,14 +73,14 @@ describe.skipIf(skip)('the feed to Kafka', { timeout: 120_000 }, () => {
     await using one = await startServer(settings);
     await using two = await startServer(settings);
     const leaderPid = async () => Number((await set.status.read()).leader?.split(':').at(-1) ?? 0);
-    const first = await waitUntil('one of them leads', leaderPid, { timeoutMs: 30_000 });
+    const first = await waitUntil('one of them leads', leaderPid, { timeoutMs: 60_000 });
     const [leader, other] = first === one.pid ? [one, two] : [two, one];
     await appendInTurn(set.log, 'a', 0, 30);
     const underLoad = appendInTurn(set.log, 'a', 30, 150);
     await leader.end('SIGKILL');
     await underLoad;
     await waitUntil('the other one leads', async () => (await leaderPid()) === other.pid, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     });
     await set.caughtUp();
     await using reader = await readFeed(kafka.brokers, set.prefix);

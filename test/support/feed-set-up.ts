@@ -30,7 +30,7 @@ export async function feedSetUp(brokers: readonly string[]) {
           const state = await status.read();
           return state.status === 'live' && state.position >= state.head ? state : undefined;
         },
-        { timeoutMs: 40_000 },
+        { timeoutMs: 80_000 },
       ),
     async [Symbol.asyncDispose]() {
       await log.close();

@@ -114,7 +114,7 @@ export async function listening(
       // A fresh broker has no coordinator for the group at first.
       const isCaughtUp = async () => (await committed()) === (await ends());
       await waitUntil('the group has caught up', () => isCaughtUp().catch(() => false), {
-        timeoutMs: 40_000,
+        timeoutMs: 80_000,
       });
       await waitUntil('staged jobs are in the log', async () => {
         const { rows } = await database.pool.query('select from eventzr.staged_jobs limit 1');
@@ -143,7 +143,7 @@ async function readTopic(client: Kafka, admin: Admin, topic: string): Promise<re
       found.push({ value: String(value), headers: Object.fromEntries(texts) });
     },
   });
-  await waitUntil(`${topic} is read`, () => found.length >= wanted, { timeoutMs: 20_000 });
+  await waitUntil(`${topic} is read`, () => found.length >= wanted, { timeoutMs: 60_000 });
   await consumer.disconnect();
   return found;
 }
