@@ -70,7 +70,11 @@ describe('readers of the Postgres event log', () => {
     await seen.count(2);
     await database.pool.query(`select nextval('events_position') from generate_series(1, 40)`);
 
-    const head = await log.head();
+    // Not at once when a writer was met that took its time.
+    const head = await waitUntil('the head is there', async () => {
+      const position = await log.head();
+      return position >= 82n && position;
+    });
     await seen.position(head);
     expect(head).toBe(82n);
     expect(await log.readLog(LOG_START, 10)).toMatchObject({ position: head, caughtUp: true });
@@ -109,7 +113,7 @@ describe('readers of the Postgres event log', () => {
     );
 
     await seen.count(400);
-    const truth = await readAll(other.log);
+    const truth = await readAll(other.log, 400);
     expect(seen.events.map(({ position }) => position)).toEqual(truth.map(({ position }) => position));
   });
 

@@ -113,7 +113,7 @@ describe('writers of the Postgres event log', () => {
       { kind: 'appended', revision: 0 },
     ]);
     expect(metrics.counted('event_log_append_retries')).toBeGreaterThan(0);
-    expect(await readAll(log)).toHaveLength(3);
+    expect(await readAll(log, 3)).toHaveLength(3);
   });
 
   test('whose answer is lost after the commit learn where their events stand', async () => {

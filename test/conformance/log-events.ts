@@ -38,15 +38,18 @@ export function newEvents(count: number, fields: Parameters<typeof newEvent>[0] 
 /** Names whose order is not the order of their numbers. */
 export const streamName = (index: number): string => `job-a.${((index * 7_919) % 100_003).toString(36)}`;
 
-export async function readAll(log: EventLog): Promise<readonly StoredEvent[]> {
+/** All that is in the log: `atLeast` so many events, for readers may be a moment behind writers that were just at it. */
+export function readAll(log: EventLog, atLeast = 0): Promise<readonly StoredEvent[]> {
   const events: StoredEvent[] = [];
   let position = LOG_START;
-  for (;;) {
-    const page = await log.readLog(position, 1_000);
-    events.push(...page.events);
-    position = page.position;
-    if (page.caughtUp) return events;
-  }
+  return waitUntil(`${atLeast} events can be read`, async () => {
+    for (;;) {
+      const page = await log.readLog(position, 1_000);
+      events.push(...page.events);
+      position = page.position;
+      if (page.caughtUp) return events.length >= atLeast && events;
+    }
+  });
 }
 
 export interface Collector extends AsyncDisposable {
