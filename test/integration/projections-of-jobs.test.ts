@@ -102,7 +102,7 @@ it('rows are what the jobs are, however the log is cut into batches and whatever
     }),
     { numRuns: 40 },
   );
-}, 120_000);
+});
 
 it('a large batch that comes again with more changes what is there and adds the rest', async () => {
   const tenantId = 'many';
@@ -133,7 +133,7 @@ it('every row of every table is the same whether the log comes whole or event by
     }),
     { numRuns: 20 },
   );
-}, 120_000);
+});
 
 const VIEWS = [
   'jobs',

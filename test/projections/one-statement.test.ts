@@ -41,7 +41,7 @@ describe('a projection that makes its change in one statement', () => {
       await using _runner = running((signal) =>
         runProjections({ environment, projections: [noted], advanced }, signal),
       );
-      await freshness.waitFor('tally', position, 10_000);
+      await freshness.waitFor('tally', position, 60_000);
     }
     expect(await rows()).toEqual([{ events: 2 }]);
 

@@ -62,7 +62,7 @@ function service() {
     ),
   );
   const shown = async () => {
-    if (!(await freshness.waitFor(QUOTA_USAGE, await log.head(), 10_000))) throw new Error('not shown');
+    if (!(await freshness.waitFor(QUOTA_USAGE, await log.head(), 60_000))) throw new Error('not shown');
   };
   return { shown, settling: () => running(settle), [Symbol.asyncDispose]: task[Symbol.asyncDispose] };
 }

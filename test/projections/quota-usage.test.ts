@@ -157,7 +157,7 @@ describe('quota usage', () => {
       }),
       { numRuns: 80 },
     );
-  }, 90_000);
+  });
 
   it('keeps minutes of use for 30 days and decisions for 400, whenever the tenant last used something', async () => {
     const log = new WrittenLog();

@@ -14,6 +14,9 @@ import { running } from '../support/running.ts';
 import { amountOf, appendAmounts, environmentOf, readTallies, tallyProjection } from '../support/tally.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
+/** What is not shown by then is not shown at all; a busy machine may take seconds. */
+const IN_TIME = 60_000;
+
 let database: TestDatabase;
 let log: EventLog;
 
@@ -58,7 +61,7 @@ describe('a running projection', () => {
     const projection = tallyProjection();
     await using runner = start([projection]);
     const position = await appendAmounts(log, 'b', [3]);
-    expect(await runner.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    expect(await runner.freshness.waitFor('tally', position, IN_TIME)).toBe(true);
     expect(await readTallies(database.pool)).toMatchObject([
       { job_id: 'a', events: 2, amount: 3, revision: 1 },
       { job_id: 'b', events: 1, amount: 3, revision: 0 },
@@ -69,11 +72,11 @@ describe('a running projection', () => {
     const projection = tallyProjection();
     {
       await using first = start([projection]);
-      await first.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+      await first.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), IN_TIME);
     }
     const position = await appendAmounts(log, 'a', [2]);
     await using second = start([projection], 'two');
-    expect(await second.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    expect(await second.freshness.waitFor('tally', position, IN_TIME)).toBe(true);
     expect(await readTallies(database.pool)).toMatchObject([{ job_id: 'a', events: 2, amount: 3 }]);
     expect(await differences(projection)).toMatchObject([{ ...NO_DIFFERENCES, rows: 1 }]);
   });
@@ -86,7 +89,7 @@ describe('a running projection', () => {
     }));
     const read = async (holder: string, upTo: Position) => {
       await using runner = start(projections, holder);
-      for (const { name } of projections) await runner.freshness.waitFor(name, upTo, 5_000);
+      for (const { name } of projections) await runner.freshness.waitFor(name, upTo, IN_TIME);
     };
     await read('before', await appendAmounts(log, 'a', [1]));
     const amounts = Array.from({ length: 30_000 }, (_, amount) => amount);
@@ -113,7 +116,7 @@ describe('a running projection', () => {
     await using runner = start([projection]);
     await appendAmounts(log, 'a', [1], { type: 'Unknown' });
     const position = await appendAmounts(log, 'b', [5]);
-    expect(await runner.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    expect(await runner.freshness.waitFor('tally', position, IN_TIME)).toBe(true);
     expect(await readTallies(database.pool)).toMatchObject([{ job_id: 'b', amount: 5 }]);
   });
 
@@ -123,16 +126,18 @@ describe('a running projection', () => {
     {
       await using runner = start([projection]);
       position = await appendAmounts(log, 'a', [1]);
-      await runner.freshness.waitFor('tally', position, 5_000);
+      await runner.freshness.waitFor('tally', position, IN_TIME);
     }
+    // Seen at once, however slow the machine: live is who is behind by less than two seconds.
+    const now = Date.now();
     const head = await appendAmounts(log, 'a', [2, 3]);
-    const environment = environmentOf(database.pool, log);
+    const environment = { ...environmentOf(database.pool, log), clock: { now: () => now } };
     const elsewhere = new Freshness({ environment, projections: [projection] });
     const [state] = await elsewhere.freshness();
     expect(state).toMatchObject({ name: 'tally', version: 1, status: 'live', lagEvents: 2, lastError: null });
     expect(state?.position).toBe(position);
     expect(state?.head).toBe(head);
-    expect(await elsewhere.waitFor('tally', position, 1_000)).toBe(true);
+    expect(await elsewhere.waitFor('tally', position, IN_TIME)).toBe(true);
     expect(await elsewhere.waitFor('tally', head, 50)).toBe(false);
     expect(await elsewhere.waitFor('unheard of', 0n, 50)).toBe(false);
   });
@@ -143,7 +148,7 @@ describe('freshness', () => {
     const projection = tallyProjection();
     {
       await using runner = start([projection]);
-      await runner.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+      await runner.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), IN_TIME);
     }
     await appendAmounts(log, 'a', [2, 3]);
     const gauges = new Map<string, number>();
@@ -176,7 +181,7 @@ describe('a projection that fails', () => {
     await appendAmounts(log, 'a', [1, 2, 3]);
     await appendAmounts(log, 'b', [13]);
     const position = await appendAmounts(log, 'c', [4]);
-    expect(await runner.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    expect(await runner.freshness.waitFor('tally', position, IN_TIME)).toBe(true);
     const state = await waitUntil('it is faulted', async () => {
       const all = await runner.freshness.freshness();
       return all.find(({ name, status }) => name === 'broken' && status === 'faulted');
@@ -221,7 +226,7 @@ describe('a projection that fails', () => {
     await using runner = start([projection]);
     for (let job = 0; job < 20; job += 1) await appendAmounts(log, `job${job}`, [job, 1]);
     const position = await appendAmounts(log, 'last', [1]);
-    expect(await runner.freshness.waitFor('tally', position, 10_000)).toBe(true);
+    expect(await runner.freshness.waitFor('tally', position, IN_TIME)).toBe(true);
     expect(kills).toBeLessThan(0);
     expect(await differences(sound)).toMatchObject([{ ...NO_DIFFERENCES, rows: 21 }]);
   });
@@ -231,11 +236,11 @@ describe('two runners', () => {
   it('take turns: the second goes on when the first stops', async () => {
     const projection = tallyProjection();
     const first = start([projection], 'one');
-    await first.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+    await first.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), IN_TIME);
     await using second = start([projection], 'two');
     await first[Symbol.asyncDispose]();
     const position = await appendAmounts(log, 'a', [2]);
-    expect(await second.freshness.waitFor('tally', position, 5_000)).toBe(true);
+    expect(await second.freshness.waitFor('tally', position, IN_TIME)).toBe(true);
     expect(await readTallies(database.pool)).toMatchObject([{ events: 2, amount: 3 }]);
   });
 
@@ -243,7 +248,7 @@ describe('two runners', () => {
     const projection = tallyProjection();
     await using runner = start([projection]);
     const position = await appendAmounts(log, 'a', [1]);
-    await runner.freshness.waitFor('tally', position, 5_000);
+    await runner.freshness.waitFor('tally', position, IN_TIME);
     const generation = await liveGeneration(database.pool, 'tally');
     if (!generation) throw new Error('not live');
     const signal = new AbortController().signal;
@@ -258,7 +263,7 @@ describe('two runners', () => {
   it('stop when a newer version of the tables is live', async () => {
     {
       await using newer = start([tallyProjection({ version: 2 })]);
-      await newer.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+      await newer.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), IN_TIME);
     }
     const older = start([tallyProjection({ version: 1 })]);
     await expect(older.ended).rejects.toMatchObject({ code: 'projection_outdated' });
@@ -269,7 +274,7 @@ describe('an unlogged projection', () => {
   it('fills again from the log when a crash has emptied its tables', async () => {
     const projection = tallyProjection({ unlogged: true });
     await using runner = start([projection]);
-    await runner.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), 5_000);
+    await runner.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), IN_TIME);
     // What recovery does to unlogged tables.
     await database.pool.query('truncate tallies_v1_1, projection_checkpoints_unlogged');
     await appendAmounts(log, 'b', [2]);
@@ -287,7 +292,7 @@ describe('an unlogged projection', () => {
       },
     });
     await using runner = start([projection]);
-    await runner.freshness.waitFor('tally', await appendAmounts(log, 'b', [3]), 5_000);
+    await runner.freshness.waitFor('tally', await appendAmounts(log, 'b', [3]), IN_TIME);
     expect(await readTallies(database.pool)).toMatchObject([
       { job_id: 'a', amount: 1000 },
       { job_id: 'b', amount: 3 },
