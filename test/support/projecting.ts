@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { EventLog, Position } from '../../src/commands/ports.ts';
 import { Freshness } from '../../src/projections/freshness.ts';
 import type { Projection } from '../../src/projections/projection.ts';
@@ -15,19 +16,19 @@ export function projecting({ pool }: TestDatabase, log: EventLog, projection: Pr
     runProjections({ environment, projections: [projection], advanced }, stop),
   );
   const shows = async (position: Position) => {
-    if (!(await freshness.waitFor('tally', position, 10_000))) throw new Error(`${position} is not shown`);
+    if (!(await freshness.waitFor('tally', position, 60_000))) throw new Error(`${position} is not shown`);
   };
   return { ...runner, freshness, shows };
 }
 
-/** Appends without pause until stopped; answers the last position. */
+/** Appends on and on until stopped, so that who reads along can keep up; answers the last position. */
 export function appending(log: EventLog): () => Promise<Position> {
   const stop = new AbortController();
   const ended = (async () => {
     let position = 0n;
     for (let turn = 0; !stop.signal.aborted; turn += 1) {
       position = await appendAmounts(log, `live${turn % 50}`, [turn, 1]);
-      await new Promise(setImmediate);
+      await pause(1);
     }
     return position;
   })();
