@@ -5,6 +5,7 @@ import { startService } from '../../src/service.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
 import { assertAsDescribed } from './described-answers.ts';
 import { logSettings } from './log-in-use.ts';
+import { waitUntil } from './wait-until.ts';
 
 export interface Answer {
   readonly status: number;
@@ -17,6 +18,7 @@ export interface Caller {
   readonly tenantId: string;
   readonly keyId: string;
   readonly token: string;
+  /** With Await-Position, asks until the read model is there: the service itself waits for two seconds only. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
 }
 
@@ -52,13 +54,15 @@ export async function startLiveApi(
       const tenantId = `tenant-${tenants}`;
       const key = { name: 'test', tenants: bound ?? [tenantId], role };
       const { token, keyId } = await createApiKey(database.pool, key);
-      const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
-        request(service.url, {
-          method,
-          path,
-          body,
-          headers: { authorization: `Bearer ${token}`, ...headers },
+      const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+        const all = { authorization: `Bearer ${token}`, ...headers };
+        const ask = () => request(service.url, { method, path, body, headers: all });
+        if (headers['await-position'] === undefined) return ask();
+        return waitUntil('the read model is there', async () => {
+          const answer = await ask();
+          return answer.body?.code !== 'projection-behind' && answer;
         });
+      };
       return { tenantId, keyId, token, call };
     },
     async [Symbol.asyncDispose]() {
