@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
-import { waitUntil } from '../support/wait-until.ts';
 
 const PAYLOAD =
   '{"to":"ann", "card":{"number":4111111111111111, "name":"Ann"},"n":1.10,"items":[{"token":"t1"}]}';
@@ -46,16 +45,15 @@ afterAll(() => api?.[Symbol.asyncDispose]());
 
 describe('what a role must not see', () => {
   it('goes to the worker that claims it all the same', async () => {
-    const claimed = await post(worker, '/v1/claims', '{"workerId":"w","waitMs":10000}');
+    const claimed = await post(worker, '/v1/claims', '{"workerId":"w","waitMs":30000}');
     expect(claimed.text).toContain(`"payload":${PAYLOAD}`);
     const { leaseToken } = claimed.body.claims[0];
     const error = { type: 'CardError', message: 'declined for 4111', stack: 'at charge (4111)' };
     const failed = await worker.call('POST', `/v1/jobs/${id}/fail`, { leaseToken, error });
     expect(failed.body.status).toBe('dead_lettered');
-    await waitUntil(
-      'it is listed',
-      async () => (await admin.call('GET', '/v1/dead-letters')).body.data.length === 1,
-    );
+    const position = { 'await-position': failed.headers.get('event-position') ?? '' };
+    for (const list of ['/v1/jobs', `/v1/jobs/${id}/attempts`, '/v1/dead-letters', '/v1/dead-letters/groups'])
+      expect((await admin.call('GET', list, undefined, position)).body.data).toHaveLength(1);
   });
 
   it('is hidden in every answer, and nothing else is', async () => {
