@@ -3,11 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { withinOneDay } from '../support/within-one-day.ts';
 
 const parts = new AsyncDisposableStack();
 let api: LiveApi;
 let platform: Caller;
 beforeAll(async () => {
+  await withinOneDay(60_000);
   const { path } = parts.use(await tempFolder());
   const plans = { free: { limits: { jobsPerDay: 2 } }, filed: { limits: {}, weight: 5 } };
   await writeFile(`${path}/plans.json`, JSON.stringify(plans));

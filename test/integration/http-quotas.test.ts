@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { withinOneDay } from '../support/within-one-day.ts';
 
 let api: LiveApi;
 let platform: Caller;
 beforeAll(async () => {
+  await withinOneDay(60_000);
   api = await startLiveApi();
   platform = await api.caller({ tenants: '*' });
 });
@@ -28,6 +30,10 @@ async function jobsIn(caller: Caller): Promise<number> {
   );
   return Number(rows[0]?.count);
 }
+
+/** What is decided over HTTP reaches the queue, which claims are served from, a moment later. */
+const untilInQueue = (what: string, sql: string, { tenantId }: Caller) =>
+  waitUntil(what, async () => (await api.database.pool.query(sql, [tenantId])).rows.length > 0);
 
 describe('a limit', () => {
   it('jobsPerDay refuses by name, with what is used and when it begins anew', async () => {
@@ -265,6 +271,7 @@ describe('a paused tenant', () => {
     const caller = await api.caller();
     const path = `/v1/tenants/${caller.tenantId}/pause`;
     await enqueue(caller);
+    await untilInQueue('the job is ready', 'select from eventzr.ready_jobs where tenant_id = $1', caller);
     const claims = await platform.call('PUT', path, { reason: 'unpaid' });
     expect(claims.body.suspended).toMatchObject({ mode: 'claims', reason: 'unpaid', until: null });
     expect((await enqueue(caller)).status).toBe(201);
@@ -274,6 +281,8 @@ describe('a paused tenant', () => {
       status: 409,
       body: { code: 'tenant-paused', suspension: { reason: 'still unpaid', until: null } },
     });
+    const paused = 'select from eventzr.tenant_settings where tenant_id = $1 and suspended';
+    await untilInQueue('the queue knows of the pause', paused, caller);
     expect((await caller.call('POST', '/v1/claims', { workerId: 'w' })).status).toBe(204);
     const listed = await platform.call('GET', '/v1/tenants?suspended=true', undefined, {
       'await-position': all.headers.get('event-position') ?? '',

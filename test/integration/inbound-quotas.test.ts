@@ -6,10 +6,12 @@ import { DEFAULT_INBOUND } from '../../src/inbound.ts';
 import { caller } from '../support/caller.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { withinOneDay } from '../support/within-one-day.ts';
 
 let database: TestDatabase;
 let engine: Engine;
 beforeAll(async () => {
+  await withinOneDay(60_000);
   database = await createDatabase();
   engine = await createEngine({
     databaseUrl: database.url,
