@@ -127,7 +127,7 @@ test('executing again after a crash between the append and the answer creates no
 });
 
 test('a repeatable execution that died keeps its caller waiting for a moment only', async () => {
-  const patient = createIdempotencyStore({ pool, ids, takeOverRepeatableMs: 100 });
+  const patient = createIdempotencyStore({ pool, ids, takeOverRepeatableMs: 3_000 });
   const repeatable = { repeatable: true };
   const died = executing(await patient.begin('moment', 'k', 'f', repeatable));
   expect(await patient.begin('moment', 'k', 'f', repeatable)).toEqual({ kind: 'in_progress' });
