@@ -64,7 +64,7 @@ describe('the event log in EventStoreDB, in trouble', () => {
 
   test('settles an append whose answer comes after the deadline, and goes on by another connection', async () => {
     const metrics = countingMetrics();
-    const log = open({ callTimeoutMs: 150, metrics });
+    const log = open({ callTimeoutMs: 2_000, metrics });
     await log.append([{ stream: 'job-a.1', expectedRevision: NO_STREAM, events: newEvents(1) }]);
     link.holdAnswers();
     const late = log.append([{ stream: 'job-a.1', expectedRevision: 0, events: newEvents(2) }]);
@@ -111,7 +111,7 @@ describe('the event log in EventStoreDB, in trouble', () => {
   });
 
   test('says that an outcome is not known when the server stays away, and works again after', async () => {
-    const log = open({ settleTimeoutMs: 300 });
+    const log = open({ settleTimeoutMs: 3_000 });
     link.refuse();
     const request = { stream: 'job-a.1', expectedRevision: NO_STREAM, events: newEvents(1) };
     await expect(log.append([request])).rejects.toMatchObject({ code: 'log_unavailable' });
@@ -121,7 +121,7 @@ describe('the event log in EventStoreDB, in trouble', () => {
   });
 
   test('gives up a read from a server that hangs', async () => {
-    const log = open({ readTimeoutMs: 200 });
+    const log = open({ readTimeoutMs: 2_000 });
     await log.append([{ stream: 'job-a.1', expectedRevision: NO_STREAM, events: newEvents(1) }]);
     link.holdAnswers();
     await expect(log.readStream('job-a.1')).rejects.toMatchObject({ code: 'log_unavailable' });
