@@ -73,7 +73,7 @@ beforeAll(async () => {
     ofTenant.set(role, await api.caller({ tenants: ['ours'], role }));
     ofPlatform.set(role, await api.caller({ tenants: '*', role }));
   }
-}, 60_000);
+});
 afterAll(() => api?.[Symbol.asyncDispose]());
 
 /** What a tenant does not have for itself. */

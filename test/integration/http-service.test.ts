@@ -26,7 +26,7 @@ describe('the service over HTTP', () => {
     expect((await seen('/v1/jobs?tag=x', enqueued.headers.get('event-position'))).data).toMatchObject([
       { id },
     ]);
-    const claimed = await call('POST', '/v1/claims', { workerId: 'w', queues: ['q'], waitMs: 10_000 });
+    const claimed = await call('POST', '/v1/claims', { workerId: 'w', queues: ['q'], waitMs: 30_000 });
     expect(claimed.body.claims).toMatchObject([
       { attempt: 1, job: { id, status: 'running', lease: { workerId: 'w' } } },
     ]);

@@ -32,7 +32,7 @@ export async function tenantBelongings(api: LiveApi, admin: Caller, tenantId: st
   const { claims } = await call('POST', '/v1/claims', {
     workerId: own('worker'),
     queues: [own('doomed')],
-    waitMs: 10_000,
+    waitMs: 30_000,
   });
   await call('POST', `/v1/jobs/${doomed.id}/fail`, {
     leaseToken: claims[0].leaseToken,
