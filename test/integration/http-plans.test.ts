@@ -82,7 +82,9 @@ describe('plans', () => {
     for (const { tenantId } of [...callers, left])
       await platform.call('PUT', `/v1/tenants/${tenantId}/quota`, { plan: 'growing' });
     await platform.call('PUT', `/v1/tenants/${left.tenantId}/quota`, { plan: 'filed' });
-    await platform.call('PUT', `/v1/tenants/${own.tenantId}/quota`, { limits: { jobsPerDay: 10 } });
+    const put = await platform.call('PUT', `/v1/tenants/${own.tenantId}/quota`, {
+      limits: { jobsPerDay: 10 },
+    });
     await platform.call('PUT', '/v1/plans/growing', {
       limits: { jobsPerDay: 30 },
       onExceed: 'delay',
@@ -98,7 +100,9 @@ describe('plans', () => {
     expect(await quotaOf(left)).toMatchObject({ plan: 'filed', weight: 5 });
     expect(await quotaOf(own)).toMatchObject({ plan: null, limits: { jobsPerDay: 10 } });
     expect((await platform.call('DELETE', '/v1/plans/growing')).body.code).toBe('plan-in-use');
-    const listed = await platform.call('GET', '/v1/tenants?plan=growing&limit=3');
+    const listed = await platform.call('GET', '/v1/tenants?plan=growing&limit=3', undefined, {
+      'await-position': put.headers.get('event-position') ?? '',
+    });
     expect(listed.body.data).toHaveLength(3);
     const rest = await platform.call(
       'GET',

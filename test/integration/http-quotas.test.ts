@@ -219,7 +219,11 @@ describe('the quota document', () => {
     expect((await other.call('GET', path)).status).toBe(403);
     expect((await one.call('PUT', `${path}/quota`, { limits: {} })).status).toBe(403);
     expect((await one.call('DELETE', `${path}/pause`)).status).toBe(403);
-    expect((await one.call('GET', '/v1/tenants')).body.data).toMatchObject([{ id: one.tenantId }]);
+    const listed = await waitUntil('it is listed', async () => {
+      const { data } = (await one.call('GET', '/v1/tenants')).body;
+      return data.length > 0 && data;
+    });
+    expect(listed).toMatchObject([{ id: one.tenantId }]);
   });
 
   it('refuses what makes no sense', async () => {
