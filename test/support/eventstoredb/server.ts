@@ -8,6 +8,7 @@ import streamsPb, {
   type TombstoneResp,
 } from '@eventstore/db-client/generated/streams_pb.js';
 import grpc, { type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import { freePort } from '../running-service.ts';
 import {
   type AppendCall,
   answerAppend,
@@ -37,6 +38,7 @@ export class EventStoreDbServer implements AsyncDisposable {
 
   static async start(): Promise<EventStoreDbServer> {
     const server = new EventStoreDbServer();
+    server.#port = await freePort();
     await server.start();
     return server;
   }
