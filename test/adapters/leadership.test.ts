@@ -43,14 +43,12 @@ function contend(name: string, holder: string, settings: Partial<LeaderSettings>
 
 describe('leadership', () => {
   it('is held by one of many, and handed over at once by a clean stop', async () => {
-    const contenders = ['one', 'two', 'three'].map((holder) => contend('clean', holder));
+    // A lease that is not released outlasts every wait of this test.
+    const contenders = ['one', 'two', 'three'].map((holder) => contend('clean', holder, { ttlMs: 600_000 }));
     const leader = await waitUntil('one leads', () => contenders.find(({ state }) => state.leading));
     expect(contenders.filter(({ state }) => state.leading)).toHaveLength(1);
     await leader[Symbol.asyncDispose]();
-    const next = await waitUntil('another leads', () => contenders.find(({ state }) => state.leading), {
-      // Far below the life of an unreleased lease.
-      timeoutMs: 3_000,
-    });
+    const next = await waitUntil('another leads', () => contenders.find(({ state }) => state.leading));
     expect(next.state.fences[0]).toBeGreaterThan(leader.state.fences[0] ?? 0n);
     await Promise.all(contenders.map((contender) => contender[Symbol.asyncDispose]()));
   });
@@ -65,20 +63,20 @@ describe('leadership', () => {
   });
 
   it('is kept for as long as it is renewed', async () => {
-    await using holder = contend('renewed', 'holder', { ttlMs: 300, renewEveryMs: 50 });
+    await using holder = contend('renewed', 'holder', { ttlMs: 3_000, renewEveryMs: 50 });
     await waitUntil('it leads', () => holder.state.leading);
     await using standby = contend('renewed', 'standby');
     const expiry = async () =>
       (await database.pool.query(`select expires_at from leader_leases where name = 'renewed'`)).rows[0]
         .expires_at;
     const first = await expiry();
-    await waitUntil('the lease was renewed past two lives', async () => (await expiry()) - first > 600);
+    await waitUntil('the lease was renewed past two lives', async () => (await expiry()) - first > 6_000);
     expect(holder.state.fences).toEqual([1n]);
     expect(standby.state.leading).toBe(false);
   });
 
   it('is given up before it expires when the database does not answer', async () => {
-    const holder = contend('stuck', 'holder', { ttlMs: 1_000, renewEveryMs: 50 });
+    const holder = contend('stuck', 'holder', { ttlMs: 10_000, renewEveryMs: 50 });
     await waitUntil('it leads', () => holder.state.leading);
     const blocker = await database.pool.connect();
     try {
@@ -104,7 +102,7 @@ describe('leadership', () => {
       query: (config: pg.QueryConfig) =>
         hanging ? new Promise(() => undefined) : database.pool.query(config),
     } as unknown as pg.Pool;
-    const holder = contend('hanging', 'holder', { pool, ttlMs: 300, renewEveryMs: 50 });
+    const holder = contend('hanging', 'holder', { pool, ttlMs: 3_000, renewEveryMs: 50 });
     await waitUntil('it leads', () => holder.state.leading);
     hanging = true;
     await waitUntil('it stops leading', () => !holder.state.leading);
@@ -114,7 +112,7 @@ describe('leadership', () => {
   });
 
   it('is lost by a holder whose lease someone else took', async () => {
-    await using holder = contend('robbed', 'holder', { ttlMs: 1_000, renewEveryMs: 20 });
+    await using holder = contend('robbed', 'holder', { ttlMs: 3_000, renewEveryMs: 20 });
     await waitUntil('it leads', () => holder.state.leading);
     await database.pool.query(`update leader_leases set fence = 10, holder = 'thief' where name = 'robbed'`);
     await waitUntil('it leads anew, after the thief', () => holder.state.fences.length === 2);
