@@ -14,6 +14,9 @@ import {
 import { running } from '../support/running.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
+/** Longer than any test waits: what is ended had none. */
+const GRACE_MS = 600_000;
+
 let database: TestDatabase;
 let clock: MovableClock;
 let one: DispatchProcess;
@@ -50,7 +53,7 @@ const sweeperOf = (heartbeatPath?: HeartbeatPath) =>
     ...one,
     wake: () => {},
     everyMs: 5,
-    graceMs: 10_000,
+    graceMs: GRACE_MS,
     ...(heartbeatPath && { heartbeatPath }),
   });
 
@@ -65,8 +68,10 @@ const looked = (times: number) => waitUntil('the sweeper has looked', () => look
 
 /** Lets a sweeper work until it has looked, so that another one can take over from it. */
 async function sweepOnce(heartbeatPath: HeartbeatPath) {
-  await using _sweeper = running(sweeperOf(heartbeatPath));
-  await looked(1);
+  {
+    await using _sweeper = running(sweeperOf(heartbeatPath));
+    await looked(1);
+  }
   looks = 0;
 }
 
