@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Claim } from '../../src/commands/use-cases.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { CALLER, type DispatchProcess, dispatchProcess, wholeLog } from '../support/dispatch.ts';
@@ -122,7 +123,9 @@ describe('claiming', () => {
 
   it('spreads few jobs over the workers that wait', async () => {
     await using _follower = running(one.projector.follow);
+    const reserve = vi.spyOn(one.dispatcher, 'reserve');
     const waiting = ['a', 'b'].map((workerId) => one.claim({ workerId, max: 10, waitMs: 10_000 }));
+    await waitUntil('both wait', () => reserve.mock.calls.length === 2);
     await one.enqueue('acme', [{}, {}]);
     expect((await Promise.all(waiting)).map((claims) => claims.length)).toEqual([1, 1]);
   });
@@ -237,7 +240,13 @@ describe('queues', () => {
       const { rows } = await database.pool.query('select count(*)::int as n from ready_jobs');
       return rows[0]?.n === 60;
     });
-    let done = 0;
+    // Nothing ends before the limit is reached.
+    const held: Claim[] = [];
+    await waitUntil('as many run as may', async () => {
+      held.push(...(await (held.length < 3 ? one : two).claim({ max: 3 })));
+      return held.length >= 7;
+    });
+    let done = held.length;
     const worker = async (process: DispatchProcess, workerId: string) => {
       while (done < 60) {
         const claims = await process.claim({ workerId, max: 3, waitMs: 100 });
@@ -249,7 +258,14 @@ describe('queues', () => {
         );
       }
     };
-    await Promise.all(Array.from({ length: 8 }, (_, i) => worker(i % 2 ? one : two, `w${i}`)));
+    await Promise.all([
+      ...Array.from({ length: 8 }, (_, i) => worker(i % 2 ? one : two, `w${i}`)),
+      one.acknowledge(
+        CALLER,
+        '*',
+        held.map(({ leaseToken }) => ({ leaseToken, outcome: 'completed' })),
+      ),
+    ]);
     const events = await wholeLog(one.log);
     let runs = 0;
     const history = events.map(({ type }) => {
