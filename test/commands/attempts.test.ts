@@ -219,7 +219,7 @@ describe('clocks of a job', () => {
     await using _timers = running(one.timers);
     const claimedIds: string[] = [];
     while (claimedIds.length < ids.length) {
-      const claims = await one.claim({ max: 1_000, waitMs: 5_000 });
+      const claims = await one.claim({ max: 1_000, waitMs: 30_000 });
       if (claims.length === 0) break;
       claimedIds.push(...claims.map((claim) => claim.snapshot.jobId));
     }

@@ -156,7 +156,7 @@ describe('a claim that fails', () => {
         },
       }),
     });
-    expect(await recovering.claim({ waitMs: 1_500 })).toEqual([]);
+    expect(await recovering.claim({ waitMs: 4_000 })).toEqual([]);
     const [id] = await enqueued(1);
     looks = 0;
     const [claim] = await recovering.claim({ waitMs: 10_000 });
