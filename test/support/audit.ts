@@ -47,7 +47,7 @@ export function audit(
 export const ALL_RIGHT: LogAudit = { missing: [], unaccounted: [], notCompletedOnce: [] };
 
 /** Waits until no job is left to do, and every table of the dispatch is empty. */
-export async function allDone(pool: pg.Pool, { timeoutMs = 60_000 } = {}): Promise<void> {
+export async function allDone(pool: pg.Pool, { timeoutMs = 120_000 } = {}): Promise<void> {
   let last = '';
   try {
     await waitUntil(
@@ -88,13 +88,14 @@ export async function verifyAll(
   return found;
 }
 
-/** The maintained counts of every queue, and the same counted from the jobs. */
+/** The maintained counts of every queue, and the same counted from the jobs, at one moment. */
 export async function queueCounts(
   pool: pg.Pool,
 ): Promise<{ readonly maintained: unknown; readonly counted: unknown }> {
-  const { rows: maintained } = await pool.query(MAINTAINED);
-  const { rows: counted } = await pool.query(COUNTED);
-  return { maintained, counted };
+  const { rows } = await pool.query<{ maintained: unknown; counted: unknown }>(QUEUE_COUNTS);
+  const [row] = rows;
+  if (!row) throw new Error('no counts');
+  return row;
 }
 
 const LEFT_OVER = `
@@ -127,3 +128,8 @@ select tenant_id, queue, status, count(*)::int as jobs
 from eventzr.jobs
 group by tenant_id, queue, status
 order by tenant_id, queue, status`;
+
+const QUEUE_COUNTS = `
+select
+  (select coalesce(json_agg(m), '[]') from (${MAINTAINED}) as m) as maintained,
+  (select coalesce(json_agg(c), '[]') from (${COUNTED}) as c) as counted`;
