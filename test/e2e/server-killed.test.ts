@@ -38,7 +38,7 @@ it('loses nothing and doubles nothing when the server is killed under load, time
     await server.end('SIGKILL');
     await load.stopWorking();
   }
-}, 180_000);
+}, 300_000);
 
 async function repeatFirst(url: string, key: string): Promise<string> {
   const options = { ...LOAD_OPTIONS, idempotencyKey: 'key-0-0' };

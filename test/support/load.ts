@@ -27,7 +27,7 @@ export interface LoadOptions {
 }
 
 /** An enqueue that is not answered by then is given up and reported. */
-const ENQUEUE_WITHIN_MS = 60_000;
+const ENQUEUE_WITHIN_MS = 120_000;
 
 const BATCH_EVERY = 10;
 export const LOAD_OPTIONS = { maxAttempts: 20, retry: { kind: 'fixed', delayMs: 100 } } as const;
@@ -89,7 +89,7 @@ export function startLoad(options: LoadOptions): Load {
     surprises,
     async more(jobs) {
       const enough = accepted.size + jobs;
-      await waitUntil(`${enough} jobs are accepted`, () => accepted.size >= enough, { timeoutMs: 60_000 });
+      await waitUntil(`${enough} jobs are accepted`, () => accepted.size >= enough, { timeoutMs: 120_000 });
     },
     async stopProducing() {
       stop.abort();
