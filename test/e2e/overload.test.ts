@@ -3,8 +3,9 @@ import { createDatabase } from '../support/database.ts';
 import { apiKey, startServer } from '../support/running-service.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
+/** As few as may be set, and few more: all are answered, also on a busy machine, before the log gives up on PostgreSQL. */
 const MOST_PENDING = 100;
-const CALLERS = 400;
+const CALLERS = 150;
 
 it('turns away what it cannot hold with 503 and when to come back, keeps what it took, and recovers', async () => {
   await using database = await createDatabase();
@@ -46,4 +47,4 @@ it('turns away what it cannot hold with 503 and when to come back, keeps what it
   expect((await enqueue(CALLERS)).status).toBe(201);
   const { rows } = await database.pool.query(`select from events where type = 'JobEnqueued'`);
   expect(rows).toHaveLength(MOST_PENDING + 2);
-}, 60_000);
+});
