@@ -9,8 +9,7 @@ it('says 503 and when to come back while PostgreSQL does not answer, and goes on
   await using place = await tempFolder();
   await using server = await startServer({ DATA_DIR: place.path });
   expect((await enqueue(server, 'before')).status).toBe(201);
-  const processes = await postgresProcesses(place.path);
-  for (const pid of processes) process.kill(pid, 'SIGSTOP');
+  const postgres = await stopPostgres(place.path);
   try {
     const answers = await Promise.all([
       enqueue(server, 'unnamed'),
@@ -28,10 +27,15 @@ it('says 503 and when to come back while PostgreSQL does not answer, and goes on
     expect(toComeBack.map(({ headers }) => headers.get('retry-after'))).toEqual(toComeBack.map(() => '1'));
     expect((await call(server, 'GET', '/livez')).status).toBe(200);
   } finally {
-    for (const pid of processes) process.kill(pid, 'SIGCONT');
+    for (const pid of postgres) process.kill(pid, 'SIGCONT');
   }
   await waitUntil('it is ready again', async () => (await call(server, 'GET', '/readyz')).status === 200);
-  expect((await enqueue(server, 'named', { 'idempotency-key': 'named' })).status).toBe(201);
+  // The first try may have left its name: what it sent is carried out only now.
+  const named = await waitUntil('nobody else has the name', async () => {
+    const answer = await enqueue(server, 'named', { 'idempotency-key': 'named' });
+    return ![409, 503].includes(answer.status) && answer;
+  });
+  expect(named.status).toBe(201);
   const found = await waitUntil('the jobs are seen', async () => {
     const answer = await call(server, 'GET', '/v1/jobs');
     const { data } = (await answer.json()) as { data: { type: string }[] };
@@ -40,7 +44,7 @@ it('says 503 and when to come back while PostgreSQL does not answer, and goes on
   });
   // Whether an append without an answer was written is unknown; one with a key is never written twice.
   expect(found.filter((type) => type !== 'unnamed').sort()).toEqual(['before', 'named']);
-}, 60_000);
+}, 240_000);
 
 function enqueue(server: RunningService, type: string, headers: Record<string, string> = {}) {
   return call(server, 'POST', '/v1/jobs', headers, JSON.stringify({ type }));
@@ -59,12 +63,16 @@ function call(
     method,
     headers: { authorization: `Bearer ${devKey}`, ...type, ...headers },
     body,
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(60_000),
   });
 }
 
-async function postgresProcesses(dataDir: string): Promise<readonly number[]> {
+/** Halts all its processes, the one first that would start others and see them off. Answers their ids. */
+async function stopPostgres(dataDir: string): Promise<readonly number[]> {
   const pid = Number((await readFile(`${dataDir}/postgres/postmaster.pid`, 'utf8')).split('\n')[0]);
+  process.kill(pid, 'SIGSTOP');
   const children = execFileSync('pgrep', ['-P', `${pid}`], { encoding: 'utf8' });
-  return [pid, ...children.trim().split('\n').map(Number)];
+  const all = [pid, ...children.trim().split('\n').map(Number)];
+  for (const one of all) process.kill(one, 'SIGSTOP');
+  return all;
 }
