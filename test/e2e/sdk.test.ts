@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   FatalError,
   type JobsClient,
@@ -8,7 +8,7 @@ import {
   type WorkerOptions,
 } from '../../src/sdk/index.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { apiKey, clientOf, type RunningService, startServer } from '../support/running-service.ts';
+import { apiKey, clientOf, freePort, type RunningService, startServer } from '../support/running-service.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 let database: TestDatabase;
@@ -16,11 +16,9 @@ let server: RunningService;
 let key: string;
 let client: JobsClient;
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
-
 beforeAll(async () => {
   database = await createDatabase();
-  server = await startServer({ DATABASE_URL: database.url });
+  server = await startServer({ DATABASE_URL: database.url, PORT: String(await freePort()) });
   key = await apiKey(database.pool);
   client = clientOf(server.url, key);
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { JobHistoryEvent } from '../../src/adapters/http/contract/events.ts';
 import { type FeedEvent, type JobsClient, JobsWorker } from '../../src/sdk/index.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { apiKey, clientOf, type RunningService, startServer } from '../support/running-service.ts';
+import { apiKey, clientOf, freePort, type RunningService, startServer } from '../support/running-service.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 let database: TestDatabase;
@@ -13,7 +13,7 @@ let key: string;
 beforeAll(async () => {
   database = await createDatabase();
   key = await apiKey(database.pool);
-  server = await startServer({ DATABASE_URL: database.url });
+  server = await startServer({ DATABASE_URL: database.url, PORT: String(await freePort()) });
   client = clientOf(server.url, key);
 });
 
@@ -63,8 +63,12 @@ it('answers reads that wait for a write from a view that has it', async () => {
     });
     const { id } = (await answer.json()) as { id: string };
     const position = answer.headers.get('event-position') ?? '';
-    const list = await call('/v1/jobs?type=read-own-write&limit=200', {
-      headers: { 'await-position': position },
+    // 503 says that the view was behind for longer than the service waits.
+    const list = await waitUntil('the view has it', async () => {
+      const found = await call('/v1/jobs?type=read-own-write&limit=200', {
+        headers: { 'await-position': position },
+      });
+      return found.status !== 503 && found;
     });
     const { data } = (await list.json()) as { data: { id: string }[] };
     expect(data.map((row) => row.id)).toContain(id);
@@ -102,7 +106,7 @@ it('a paused queue gives out nothing, and no more run at once than its limit', a
   });
   expect(done).toBe(0);
   await client.queues.resume('narrow');
-  await waitUntil('all are done', () => done === 30, { timeoutMs: 20_000 });
+  await waitUntil('all are done', () => done === 30);
   expect(most).toBeLessThanOrEqual(2);
   await worker.stop();
 });
@@ -122,7 +126,7 @@ it('the feed goes on where it was broken off, without a gap or a repeat, over a 
   await server.end('SIGKILL');
   server = await startServer({ DATABASE_URL: database.url, PORT: port });
   for (let n = 0; n < 10; n += 1) ids.push((await client.enqueue('fed', {}, { queue: 'fed' })).id);
-  await waitUntil('all are seen', () => seen.length >= 20, { timeoutMs: 20_000 });
+  await waitUntil('all are seen', () => seen.length >= 20);
   stop.abort();
   await following;
   expect(seen.map(({ event }) => event.data.jobId).sort()).toEqual(ids.sort());
