@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planDocument } from '../../src/commands/plans/plan-terms.ts';
 import { runCli } from '../support/cli.ts';
 import { type CliService, cliService } from '../support/cli-service.ts';
+import { withinOneDay } from '../support/within-one-day.ts';
 
 const document = readFileSync(new URL('../../docs/tenants-and-quotas.md', import.meta.url), 'utf8');
 const blocks = (language: string): readonly string[] =>
@@ -15,7 +16,10 @@ const blocks = (language: string): readonly string[] =>
 const wordsOf = (line: string): readonly string[] =>
   Array.from(line.matchAll(/'([^']*)'|(\S+)/g), ([, quoted, plain]) => quoted ?? plain ?? '');
 
+const LONGEST_MS = 240_000;
+
 let service: CliService;
+beforeAll(() => withinOneDay(LONGEST_MS), LONGEST_MS + 10_000);
 beforeAll(async () => {
   service = await cliService();
 });
@@ -32,7 +36,7 @@ describe('docs/tenants-and-quotas.md', () => {
       const { code, out, err } = await runCli(args, { env: service.env, cwd: service.folder });
       expect(code, `${line}\n${out}${err}`).toBe(comment === 'refused' ? 1 : 0);
     }
-  }, 120_000);
+  }, LONGEST_MS);
 
   it('shows a refusal as it is, and plans that can be read', async () => {
     const [refusal, plans] = blocks('json').map((text) => JSON.parse(text));
