@@ -17,7 +17,7 @@ const PLACED = {
 
 it.skipIf(whyNoKafka() !== undefined)(
   'a person finds what the inbox put aside, corrects it, and has it carried out once',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     await using kafka = await startKafka();
     await using service = await cliService({ KAFKA_BROKERS: kafka.brokers.join() });
@@ -40,7 +40,7 @@ it.skipIf(whyNoKafka() !== undefined)(
         const rows = await waiting();
         return rows.length > 0 ? rows : undefined;
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 120_000 },
     );
     const shown = await inbox('show', id);
     expect(shown).toContain(`${TOPIC}, partition 0, offset 0`);

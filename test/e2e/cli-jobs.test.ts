@@ -11,7 +11,7 @@ const json: CliService['json'] = (...args) => service.json(...args);
 const enqueued: CliService['enqueued'] = (...args) => service.enqueued(...args);
 
 // Every command is a process of its own.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 beforeAll(async () => {
   service = await cliService();

@@ -10,7 +10,7 @@ let service: CliService;
 const jobs: CliService['jobs'] = (...args) => service.jobs(...args);
 
 // Every command is a process of its own.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 beforeAll(async () => {
   service = await cliService();

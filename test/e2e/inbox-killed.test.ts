@@ -5,11 +5,11 @@ import { startServer } from '../support/running-service.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const EVENTS = 4_000;
-const LONG = { timeoutMs: 90_000 };
+const LONG = { timeoutMs: 200_000 };
 
 it.skipIf(whyNoKafka() !== undefined)(
   'every event has its effect once though the process that listens is killed between effect and offset',
-  { timeout: 240_000 },
+  { timeout: 500_000 },
   async () => {
     await using kafka = await startKafka();
     await using set = await listening(kafka.brokers);

@@ -9,7 +9,7 @@ const ORDERS = 25;
 
 it.skipIf(whyNoKafka() !== undefined)(
   'the orders example makes one job of every order, and says on Kafka what became of it',
-  { timeout: 180_000 },
+  { timeout: 400_000 },
   async () => {
     await using kafka = await startKafka();
     await using database = await createDatabase();
@@ -53,4 +53,4 @@ it.skipIf(whyNoKafka() !== undefined)(
   },
 );
 
-const LONG = { timeoutMs: 60_000 };
+const LONG = { timeoutMs: 150_000 };

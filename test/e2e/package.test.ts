@@ -7,7 +7,7 @@ import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
-const TIME_LIMIT = 180_000;
+const TIME_LIMIT = 400_000;
 const run = promisify(execFile);
 
 /** What somebody else's program looks like: one file, both entries, the public types. */

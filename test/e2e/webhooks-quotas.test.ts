@@ -13,10 +13,10 @@ import { waitUntil } from '../support/wait-until.ts';
 import { withinOneDay } from '../support/within-one-day.ts';
 
 const EXAMPLE = new URL('../../examples/webhooks/', import.meta.url).pathname;
-const LONG = { timeoutMs: 90_000, everyMs: 200 };
+const LONG = { timeoutMs: 240_000, everyMs: 200 };
 /** Of the plan starter. */
 const A_DAY = 100;
-const LONGEST_MS = 240_000;
+const LONGEST_MS = 480_000;
 
 beforeAll(() => withinOneDay(LONGEST_MS), LONGEST_MS + 10_000);
 

@@ -60,10 +60,10 @@ describe('the webhooks example', () => {
       await second.kill();
       await server.end('SIGTERM');
     }
-  }, 240_000);
+  }, 600_000);
 });
 
-const LONG = { timeoutMs: 60_000 };
+const LONG = { timeoutMs: 180_000 };
 
 /** The samples, many times over and every time a little different; or the file that WEBHOOKS_FILE names. */
 async function webhookLines(): Promise<readonly string[]> {
@@ -92,7 +92,7 @@ async function exampleSettings(url: string, service: { readonly DATA_DIR: string
     JOBS_API_KEY: made.out.trim(),
     PORT: receiverPort,
     WEBHOOK_URL: `http://127.0.0.1:${receiverPort}/`,
-    LEASE_MS: '3000',
+    LEASE_MS: '10000',
   };
 }
 
@@ -103,7 +103,7 @@ async function everythingEnded(client: JobsClient, count: number): Promise<void>
       const { counts } = await client.stats();
       return (counts.completed ?? 0) + (counts.dead_lettered ?? 0) === count;
     },
-    { timeoutMs: 90_000, everyMs: 200 },
+    { timeoutMs: 180_000, everyMs: 200 },
   );
 }
 
