@@ -26,17 +26,21 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 describe('docs/tenants-and-quotas.md', () => {
-  it('has commands that do what they say', async () => {
-    const lines = blocks('sh').flatMap((block) => block.trimEnd().split('\n'));
-    expect(lines.length).toBeGreaterThan(15);
-    for (const line of lines) {
-      const [command = '', comment] = line.split(/ +# /);
-      const [npx, program, ...args] = wordsOf(command);
-      expect([npx, program]).toEqual(['npx', 'eventzr-jobs']);
-      const { code, out, err } = await runCli(args, { env: service.env, cwd: service.folder });
-      expect(code, `${line}\n${out}${err}`).toBe(comment === 'refused' ? 1 : 0);
-    }
-  }, LONGEST_MS);
+  it(
+    'has commands that do what they say',
+    async () => {
+      const lines = blocks('sh').flatMap((block) => block.trimEnd().split('\n'));
+      expect(lines.length).toBeGreaterThan(15);
+      for (const line of lines) {
+        const [command = '', comment] = line.split(/ +# /);
+        const [npx, program, ...args] = wordsOf(command);
+        expect([npx, program]).toEqual(['npx', 'eventzr-jobs']);
+        const { code, out, err } = await runCli(args, { env: service.env, cwd: service.folder });
+        expect(code, `${line}\n${out}${err}`).toBe(comment === 'refused' ? 1 : 0);
+      }
+    },
+    LONGEST_MS,
+  );
 
   it('shows a refusal as it is, and plans that can be read', async () => {
     const [refusal, plans] = blocks('json').map((text) => JSON.parse(text));
