@@ -19,6 +19,7 @@ import {
   movableClock,
 } from '../support/dispatch.ts';
 import { holdTenant } from '../support/holding.ts';
+import { lastPosition } from '../support/last-position.ts';
 import { running } from '../support/running.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -59,7 +60,10 @@ function project(...projections: readonly Projection[]) {
 }
 
 const caughtUp = (name: string) =>
-  waitUntil(`${name} has caught up`, async () => positions.get(name) === (await one.log.head()));
+  waitUntil(`${name} has caught up`, async () => {
+    const position = positions.get(name);
+    return position !== undefined && position >= (await lastPosition(database.pool));
+  });
 
 async function claimOne() {
   const [claim] = await one.claim({ waitMs: 10_000 });

@@ -5,6 +5,7 @@ import { createOutboxWriter, OUTBOX } from '../../src/adapters/postgres/outbox-w
 import { decodeEvent } from '../../src/commands/decode-event.ts';
 import type { EventLog } from '../../src/commands/ports.ts';
 import { noLogger, noMetrics } from '../../src/commands/telemetry.ts';
+import { lastPosition } from './last-position.ts';
 import { running } from './running.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -33,8 +34,8 @@ export function writingOutbox(set: OutboxSetUp, keepMs?: number) {
   );
 }
 
-export const outboxIsWritten = ({ pool, log }: OutboxSetUp) =>
+export const outboxIsWritten = ({ pool }: Pick<OutboxSetUp, 'pool'>) =>
   waitUntil('everything is written', async () => {
     const { rows } = await pool.query('select position from forwarder_checkpoints where name = $1', [OUTBOX]);
-    return BigInt(rows[0]?.position ?? 0) >= (await log.head());
+    return BigInt(rows[0]?.position ?? 0) >= (await lastPosition(pool));
   });
