@@ -92,6 +92,7 @@ it('an attempt whose lease was lost gets one again, and ends with LeaseExpired w
   await database.pool.query('delete from leases where job_id = $1', [lost.jobId]);
   await using _reconciler = reconcile();
   await waitUntil('it has a lease', async () => (await leases()).length === 2);
+  await waitUntil('that was counted', () => (reconciled.missing ?? 0) > 0);
   expect(reconciled).toMatchObject({ missing: 1 });
   one.clock.advance(31_000);
   await one.heartbeat(CALLER, {
@@ -147,6 +148,7 @@ it('leases that no attempt holds are ended, and their slots are given out again'
   const [next] = await one.claim({ max: 5, waitMs: 10_000 });
   expect(next?.snapshot.jobId).toBe(waiting);
   await waitUntil('the ghosts are gone', async () => (await leases()).length === 1);
+  await waitUntil('that was counted', () => (reconciled.orphan ?? 0) >= 2);
   const { rows } = await database.pool.query('select * from wrong_slot_counts(10)');
   expect(rows).toEqual([]);
   expect(reconciled).toMatchObject({ orphan: 2, missing: 0 });
@@ -159,6 +161,10 @@ it('counts that are wrong are counted anew', async () => {
   await start('acme', 1);
   await database.pool.query('update slot_counts set running = 99');
   const jobs = await one.enqueue('acme', [{}, {}, {}]);
+  await waitUntil('all are in line', async () => {
+    const { rows } = await database.pool.query('select from ready_jobs');
+    return rows.length === jobs.length;
+  });
   expect(await one.claim({ max: 5, waitMs: 300 })).toEqual([]);
   await using _reconciler = reconcile();
   const claims = await one.claim({ max: 5, waitMs: 10_000 });
