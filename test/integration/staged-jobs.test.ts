@@ -185,7 +185,10 @@ test('a relay that is killed after the append and before the delete leaves each 
   const victim = relaying({ pool: victims, enqueue: slow });
   await appended.promise;
   await pool.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'victim'`,
+    `select pg_terminate_backend(pid)
+     from pg_stat_activity
+     where datname = current_database()
+       and application_name = 'victim'`,
   );
   goOn.resolve();
   expect(await victim.running).toBeInstanceOf(Error);
