@@ -22,14 +22,10 @@ it('figures of tenants are bounded: those that use most, and all others as one',
   }
   const [, , third, most] = callers;
   await platform.call('PUT', `/v1/tenants/${most?.tenantId}/quota`, { plan: 'pro' });
-  const text = await waitUntil(
-    'the figures are there',
-    async () => {
-      const found = await metrics();
-      return found.includes('eventzr_tenant_limit{') && found;
-    },
-    { timeoutMs: 30_000 },
-  );
+  const text = await waitUntil('the figures are there', async () => {
+    const found = await metrics();
+    return found.includes('eventzr_tenant_limit{') && found;
+  });
   const usage = text.split('\n').filter((line) => /^eventzr_tenant_usage\{.*unfinishedJobs/.test(line));
   expect(usage.toSorted()).toEqual([
     'eventzr_tenant_usage{tenant="all others",limit="unfinishedJobs"} 3',
