@@ -109,6 +109,10 @@ describe('dead letters', () => {
     const groups = await json('dlq', 'groups', '--type', 'dying');
     expect(groups).toMatchObject([{ count: 2, errorType: 'FatalError', message: 'mailbox full' }]);
     expect((await jobs('dlq', 'list', '--type', 'dying')).out).toContain('FatalError: mailbox full');
+    await waitUntil('its attempt is listed', async () => {
+      const [attempt] = await service.client.attempts(first);
+      return attempt?.outcome === 'failed';
+    });
     expect((await jobs('dlq', 'show', first)).out).toMatch(/^1 +worker-\S+ .*FatalError: mailbox full$/m);
     const replayed = await json(
       'dlq',

@@ -29,7 +29,10 @@ describe('queues, workers and figures', () => {
       paused: true,
     });
     expect((await jobs('queues', 'limit', 'slow', '5')).out).toBe('slow runs at most 5 at once\n');
-    await waitUntil('it is known', async () => (await slow())?.concurrencyLimit === 5);
+    await waitUntil('it is known, and so is its job', async () => {
+      const { concurrencyLimit, counts } = (await slow()) ?? {};
+      return concurrencyLimit === 5 && counts?.queued === 1;
+    });
     expect((await jobs('queues', 'list')).out).toMatch(/^slow +1 +0 +0 +0 .* 5 .*moving, until/m);
     await jobs('queues', 'resume', 'slow');
     await jobs('queues', 'limit', 'slow', 'none');

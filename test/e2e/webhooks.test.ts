@@ -126,7 +126,10 @@ async function compare(client: JobsClient, expected: readonly string[], folder: 
   }
   expect(wrong).toEqual([]);
   expect(bodies.toSorted()).toEqual(expected.toSorted());
-  const [dead] = await client.deadLetters.groups();
-  expect(dead?.count).toBe(expected.filter((body) => fateOf(body) === 'refused').length);
+  const refused = expected.filter((body) => fateOf(body) === 'refused').length;
+  const dead = await waitUntil('all dead letters are counted', async () => {
+    const [group] = await client.deadLetters.groups();
+    return group?.count === refused && group;
+  });
   expect(dead).toMatchObject({ errorType: 'FatalError', message: expect.stringContaining('refused with') });
 }
