@@ -22,7 +22,12 @@ export async function fakeService(
   const seen: SeenRequest[] = [];
   const server = createServer(async (request, response) => {
     let body = '';
-    for await (const chunk of request.setEncoding('utf8')) body += chunk;
+    try {
+      for await (const chunk of request.setEncoding('utf8')) body += chunk;
+    } catch {
+      // The caller has gone in the middle.
+      return;
+    }
     const { method = '', url = '', headers } = request;
     const one = { method, path: url, headers, body };
     seen.push(one);
