@@ -25,7 +25,7 @@ const LIMITS = [
 ] as const;
 
 /** Hundreds of plays. */
-const PATIENT = { timeout: 120_000 };
+const PATIENT = { timeout: 400_000 };
 const CLOCK_STEPS = [40, 60, 1_500, 61_000];
 
 /** Lets calls go on in a random order until none is left; everything that may be said at any time holds after each. */
