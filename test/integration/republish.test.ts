@@ -1,4 +1,6 @@
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FEED_TOPICS } from '../../src/adapters/kafka/topics.ts';
 import { createRepublicationStore } from '../../src/adapters/postgres/republications.ts';
 import { runCli } from '../support/cli.ts';
 import { expectOrder, numbersIn } from '../support/feed-order.ts';
@@ -26,12 +28,13 @@ afterAll(async () => {
   await kafka?.[Symbol.asyncDispose]();
 });
 
-describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () => {
+describe.skipIf(skip)('public events sent once more', { timeout: 300_000 }, () => {
   it('come with the ids they had, whole and in order of each tenant, on topics of their own', async () => {
     await using set = await feedSetUp(kafka.brokers);
     await Promise.all(['a', 'b'].map((tenant) => appendInTurn(set.log, tenant, 0, 30)));
     await using _forwarder = forwarding(set);
     await set.caughtUp();
+    const published = await written(set.prefix);
     await using again = republishing(set);
     const { id } = await again.start({ topicSuffix: '.again' });
     expect(await again.over(id)).toMatchObject({
@@ -49,7 +52,7 @@ describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () =>
       expect(message).toEqual({ ...first.get(message.id), time: expect.any(Number) });
     }
     expectOrder(second, ['a', 'b'], 30);
-    expect(live.messages).toHaveLength(60 * EVENTS);
+    expect(await written(set.prefix)).toBe(published);
   });
 
   it('are those of one tenant, between two positions, or none in a dry run', async () => {
@@ -118,7 +121,7 @@ describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () =>
     await using successor = republishing(set);
     expect(await successor.over(id)).toMatchObject({ status: 'done', found: 10 * EVENTS });
     await using reader = await readFeed(kafka.brokers, set.prefix, { suffix: '.twice' });
-    await waitUntil('both sends are read', () => reader.messages.length === 2 * 10 * EVENTS);
+    await waitUntil('both sends are read', () => reader.messages.length >= 2 * 10 * EVENTS);
     expectOrder(reader.messages, ['acme'], 10);
   });
 
@@ -160,9 +163,11 @@ describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () =>
     await set.caughtUp();
     await using reader = await readFeed(kafka.brokers, set.prefix);
     await reader.distinct(5);
+    const published = await written(set.prefix);
     for (const words of ['rebuild jobs', 'verify jobs', 'rollback jobs', 'rebuild dead-letters']) {
       expect(await runCli(['projections', ...words.split(' ')], { env })).toMatchObject({ code: 0 });
     }
+    expect(await written(set.prefix)).toBe(published);
     const refused = await runCli(['events', 'republish', '--from', '0'], {
       env: { ...env, JOBS_API_KEY: tenantKey },
     });
@@ -171,9 +176,20 @@ describe.skipIf(skip)('public events sent once more', { timeout: 90_000 }, () =>
     expect(dry).toMatchObject({ code: 0, out: '5 events would be sent\n' });
     const done = await runCli(['events', 'republish', '--from', '0', '--tenant', 'acme', '--json'], { env });
     expect(JSON.parse(done.out)).toMatchObject({ status: 'done', found: 5, refused: 0, done: 1 });
-    await waitUntil('they are there twice', () => reader.messages.length >= 10);
-    // The second five came last: nothing that went before had published anything.
-    expect(reader.messages).toHaveLength(10);
+    await waitUntil('they are there twice', () => reader.messages.length >= published + 5);
     expect(new Set(reader.messages.map(({ id }) => id)).size).toBe(5);
   });
 });
+
+/** How many messages the topics of the feed have taken. */
+async function written(prefix: string): Promise<number> {
+  const admin = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const read = FEED_TOPICS.map((topic) =>
+    // A topic that nothing was written to yet may be without a leader.
+    waitUntil('the topic answers', () => admin.fetchTopicOffsets(`${prefix}${topic}`).catch(() => undefined)),
+  );
+  const partitions = (await Promise.all(read)).flat();
+  await admin.disconnect();
+  return partitions.reduce((sum, { high }) => sum + Number(high), 0);
+}

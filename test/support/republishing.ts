@@ -40,14 +40,10 @@ export function republishing(
       start: (order: Partial<RepublicationOrder>) => republisher.start('test', { ...EVERYTHING, ...order }),
       /** Once it is over, however. */
       over: (id: string) =>
-        waitUntil(
-          'the republication is over',
-          async () => {
-            const found = await store.get(id);
-            return found && found.status !== 'running' ? found : undefined;
-          },
-          { timeoutMs: 30_000 },
-        ),
+        waitUntil('the republication is over', async () => {
+          const found = await store.get(id);
+          return found && found.status !== 'running' ? found : undefined;
+        }),
     },
   );
 }
