@@ -4,6 +4,7 @@ import { createForwarderStatus } from '../../src/adapters/postgres/forwarder-sta
 import { systemClock } from '../../src/adapters/system.ts';
 import { noMetrics } from '../../src/commands/telemetry.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
+import { lastPosition } from './last-position.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** A log and topics of one's own. */
@@ -28,7 +29,8 @@ export async function feedSetUp(brokers: readonly string[]) {
         'the forwarder has caught up',
         async () => {
           const state = await status.read();
-          return state.status === 'live' && state.position >= state.head ? state : undefined;
+          const isAll = state.position >= (await lastPosition(database.pool));
+          return state.status === 'live' && isAll ? state : undefined;
         },
         { timeoutMs: 80_000 },
       ),
