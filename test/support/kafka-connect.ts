@@ -52,7 +52,7 @@ export async function startConnect(brokers: readonly string[], connector: Connec
           if (run.ended()) throw new Error(`Kafka Connect ended:\n${run.output()}`);
           return isRunning(`http://127.0.0.1:${port}/connectors/${connector.name}/status`);
         },
-        { timeoutMs: 60_000, everyMs: 100 },
+        { timeoutMs: 120_000, everyMs: 100 },
       );
     },
     kill: end,
