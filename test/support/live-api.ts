@@ -18,7 +18,7 @@ export interface Caller {
   readonly tenantId: string;
   readonly keyId: string;
   readonly token: string;
-  /** With Await-Position, asks until the read model is there: the service itself waits for two seconds only. */
+  /** Asks again while a read model is behind: the service itself waits for two seconds only. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
 }
 
@@ -56,10 +56,8 @@ export async function startLiveApi(
       const { token, keyId } = await createApiKey(database.pool, key);
       const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
         const all = { authorization: `Bearer ${token}`, ...headers };
-        const ask = () => request(service.url, { method, path, body, headers: all });
-        if (headers['await-position'] === undefined) return ask();
         return waitUntil('the read model is there', async () => {
-          const answer = await ask();
+          const answer = await request(service.url, { method, path, body, headers: all });
           return answer.body?.code !== 'projection-behind' && answer;
         });
       };
