@@ -79,6 +79,11 @@ it('answers reads that wait for a write from a view that has it', async () => {
 it('a paused queue gives out nothing, and no more run at once than its limit', async () => {
   await client.queues.pause('narrow', { reason: 'maintenance' });
   await client.queues.limit('narrow', 2);
+  // Jobs may be handed out before the read models have got to them.
+  await waitUntil('whoever claims is held to both', async () => {
+    const { rows } = await database.pool.query(HELD);
+    return rows.length === 1;
+  });
   let running = 0;
   let most = 0;
   let done = 0;
@@ -136,3 +141,8 @@ it('the feed goes on where it was broken off, without a gap or a repeat, over a 
   const page = await client.eventPage({ after: seen[9]?.position ?? '', queue: 'fed' });
   expect(page.data.map(({ event }) => event.id)).toEqual(seen.slice(10).map(({ event }) => event.id));
 });
+
+const HELD = `
+select queue
+from eventzr.queue_settings
+where queue = 'narrow' and paused and concurrency_limit = 2`;
