@@ -75,6 +75,18 @@ describe('plans', () => {
     expect((await caller.call('DELETE', '/v1/plans/free')).status).toBe(403);
   });
 
+  it('tell the platform alone who changed them and why', async () => {
+    const path = '/v1/plans/quiet';
+    await platform.call('PUT', path, { limits: {}, reason: 'after the incident' });
+    const told = { updatedBy: expect.any(String), reason: 'after the incident' };
+    expect((await platform.call('GET', path)).body).toMatchObject(told);
+    const { call } = await api.caller();
+    const untold = { name: 'quiet', updatedBy: null, reason: null };
+    expect((await call('GET', path)).body).toMatchObject(untold);
+    const { data } = (await call('GET', '/v1/plans')).body;
+    expect(data.find(({ name }: { name: string }) => name === 'quiet')).toMatchObject(untold);
+  });
+
   it('that change reach every tenant on them, and nobody else', async () => {
     await platform.call('PUT', '/v1/plans/growing', { limits: { jobsPerDay: 10 } });
     const callers = await Promise.all(Array.from({ length: 5 }, () => api.caller()));

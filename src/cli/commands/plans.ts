@@ -60,7 +60,7 @@ function show(): Command {
 }
 
 function planText(out: Output, plan: Plan): string {
-  const { limits, reason } = plan;
+  const { limits, updatedAt, updatedBy, reason } = plan;
   return out.fields([
     ['plan', plan.name],
     ['jobsPerDay', limitText(limits.jobsPerDay)],
@@ -73,7 +73,8 @@ function planText(out: Output, plan: Plan): string {
     ['new tenants', plan.isDefault ? 'get it' : undefined],
     ['kept in', plan.fromFile ? 'PLANS_FILE' : undefined],
     ['applied', plan.applied ? 'to every tenant on it' : 'not to every tenant on it yet'],
-    ['changed', `${plan.updatedAt} by ${plainText(plan.updatedBy)}${reason ? `: ${plainText(reason)}` : ''}`],
+    ['changed', updatedBy === null ? updatedAt : `${updatedAt} by ${plainText(updatedBy)}`],
+    ['reason', reason === null ? undefined : plainText(reason)],
     ['revision', String(plan.revision)],
   ]);
 }

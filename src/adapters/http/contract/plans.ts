@@ -24,7 +24,7 @@ export const plan = z
     applied: z.boolean().describe('Every tenant on it has these terms by now.'),
     createdAt: time,
     updatedAt: time,
-    updatedBy: z.string(),
+    updatedBy: z.string().nullable().describe('Only the platform is told; null to others, as is the reason.'),
     reason: z.string().nullable(),
   })
   .meta({ id: 'Plan' });

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { Plan } from '../../../commands/plans/plan-store.ts';
 import { toTerms } from '../../../commands/plans/plan-terms.ts';
 import { QUOTA_USAGE } from '../../../projections/quota-usage.ts';
@@ -9,6 +10,7 @@ import {
   plan as planSchema,
   putPlanRequest,
 } from '../contract/plans.ts';
+import { isPlatform } from '../principal.ts';
 import { HttpProblem } from '../problems.ts';
 import { expectedRevision, setRevision } from '../revision-headers.ts';
 import { formatTime } from '../rfc3339.ts';
@@ -22,7 +24,7 @@ export function planRoutes(app: App, parts: ServerParts): void {
   // Describing the API calls nothing, and has no parts.
   const tenancy = () => parts.tenancy;
 
-  const view = (plan: Plan): PlanView => ({
+  const view = (request: FastifyRequest, plan: Plan): PlanView => ({
     name: plan.name,
     revision: plan.revision,
     limits: plan.limits,
@@ -33,8 +35,9 @@ export function planRoutes(app: App, parts: ServerParts): void {
     applied: plan.appliedRevision === plan.revision,
     createdAt: formatTime(plan.createdAt),
     updatedAt: formatTime(plan.updatedAt),
-    updatedBy: plan.updatedBy,
-    reason: plan.reason,
+    ...(isPlatform(signedIn(request))
+      ? { updatedBy: plan.updatedBy, reason: plan.reason }
+      : { updatedBy: null, reason: null }),
   });
 
   app.get(
@@ -48,7 +51,7 @@ export function planRoutes(app: App, parts: ServerParts): void {
         response: answers({ 200: planList }),
       },
     },
-    async () => ({ data: (await tenancy().plans.list()).map(view) }),
+    async (request) => ({ data: (await tenancy().plans.list()).map((plan) => view(request, plan)) }),
   );
 
   app.get(
@@ -67,7 +70,7 @@ export function planRoutes(app: App, parts: ServerParts): void {
       const found = await tenancy().plans.get(request.params.name);
       if (!found) throw new HttpProblem('plan-not-found');
       setRevision(reply, found.revision);
-      return view(found);
+      return view(request, found);
     },
   );
 
@@ -106,7 +109,7 @@ export function planRoutes(app: App, parts: ServerParts): void {
       if (written === 'taken') throw new HttpProblem('plan-taken');
       if (written === 'revision_mismatch') throw new HttpProblem('revision-mismatch');
       setRevision(reply, written.revision);
-      return view(written);
+      return view(request, written);
     },
   );
 
