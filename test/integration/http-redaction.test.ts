@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
 
 const PAYLOAD =
-  '{"to":"ann", "card":{"number":4111111111111111, "name":"Ann"},"n":1.10,"items":[{"token":"t1"}]}';
+  '{"to":"ann", "card":{"number":4111111111111111, "name":"Ann"},"n":1.10,"items":[{"token":"secret-of-item-1"}]}';
 const HIDDEN =
   '{"to":"ann", "card":{"number":"[redacted]", "name":"Ann"},"n":1.10,"items":[{"token":"[redacted]"}]}';
-const SECRETS = ['4111111111111111', 't1', 'declined for 4111'];
+const SECRETS = ['4111111111111111', 'secret-of-item-1', 'declined for 4111'];
 
 let api: LiveApi;
 let admin: Caller;
