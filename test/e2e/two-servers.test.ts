@@ -131,10 +131,8 @@ interface Claimed {
 
 /** Milliseconds since 1970, by the log of the server. */
 function leadingSince(server: RunningService, name: string): number | undefined {
-  const line = server
-    .output()
-    .split('\n')
-    .find((one) => one.includes(`"leadership":"${name}"`) && one.includes('"leading"'));
+  const whole = server.output().split('\n').slice(0, -1);
+  const line = whole.find((one) => one.includes(`"leadership":"${name}"`) && one.includes('"leading"'));
   return line === undefined ? undefined : Date.parse((JSON.parse(line) as { time: string }).time);
 }
 

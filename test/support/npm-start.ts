@@ -54,7 +54,9 @@ export function npmStart(options: {
   }
   const ended = once(child, 'close').then(([code]) => code as number | null);
   const find = (): ReadyLine | undefined => {
-    const line = text.split('\n').find((candidate) => candidate.includes('"server.ready"'));
+    // The last one may not be whole yet.
+    const lines = text.split('\n').slice(0, -1);
+    const line = lines.find((candidate) => candidate.includes('"server.ready"'));
     return line === undefined ? undefined : (JSON.parse(line) as ReadyLine);
   };
   return {

@@ -44,7 +44,9 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
     'the server is ready',
     () => {
       if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${text}`);
-      const line = text.split('\n').find((candidate) => candidate.includes('"server.ready"'));
+      // The last one may not be whole yet.
+      const lines = text.split('\n').slice(0, -1);
+      const line = lines.find((candidate) => candidate.includes('"server.ready"'));
       return line === undefined ? undefined : (JSON.parse(line) as ReadyLine);
     },
     { timeoutMs: 120_000 },
