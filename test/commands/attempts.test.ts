@@ -87,7 +87,7 @@ describe('acknowledging', () => {
     expect(await one.claim()).toEqual([]);
     clock.advance(60_001);
     await using _timers = running(one.timers);
-    const [second] = await one.claim({ waitMs: 10_000 });
+    const [second] = await one.claim({ waitMs: 20_000 });
     expect(second?.snapshot.job).toMatchObject({ attempt: 2, spentAttempts: 1 });
     const last = await say(one, {
       leaseToken: second?.leaseToken ?? '',
@@ -219,7 +219,7 @@ describe('clocks of a job', () => {
     await using _timers = running(one.timers);
     const claimedIds: string[] = [];
     while (claimedIds.length < ids.length) {
-      const claims = await one.claim({ max: 1_000, waitMs: 30_000 });
+      const claims = await one.claim({ max: 1_000, waitMs: 20_000 });
       if (claims.length === 0) break;
       claimedIds.push(...claims.map((claim) => claim.snapshot.jobId));
     }

@@ -98,7 +98,7 @@ describe('claiming', () => {
 
   it('waits for a job and is woken by the projection', async () => {
     await using _follower = running(one.projector.follow);
-    const waiting = one.claim({ waitMs: 10_000 });
+    const waiting = one.claim({ waitMs: 20_000 });
     const [id] = await one.enqueue('acme', [{}]);
     expect((await waiting).map((claim) => claim.snapshot.jobId)).toEqual([id]);
   });
@@ -110,7 +110,7 @@ describe('claiming', () => {
     const ids: string[] = [];
     const worker = (async () => {
       while (claimed.length < 200) {
-        const claims = await one.claim({ max: 5, waitMs: 10_000 });
+        const claims = await one.claim({ max: 5, waitMs: 20_000 });
         if (claims.length === 0) return;
         claimed.push(...claims.map((claim) => claim.snapshot.jobId));
       }
@@ -124,7 +124,7 @@ describe('claiming', () => {
   it('spreads few jobs over the workers that wait', async () => {
     await using _follower = running(one.projector.follow);
     const reserve = vi.spyOn(one.dispatcher, 'reserve');
-    const waiting = ['a', 'b'].map((workerId) => one.claim({ workerId, max: 10, waitMs: 10_000 }));
+    const waiting = ['a', 'b'].map((workerId) => one.claim({ workerId, max: 10, waitMs: 20_000 }));
     await waitUntil('both wait', () => reserve.mock.calls.length === 2);
     await one.enqueue('acme', [{}, {}]);
     expect((await Promise.all(waiting)).map((claims) => claims.length)).toEqual([1, 1]);
@@ -132,7 +132,7 @@ describe('claiming', () => {
 
   it('answers nothing to an aborted call, and leaves the job to the next', async () => {
     const abort = new AbortController();
-    const waiting = one.claim({ waitMs: 10_000 }, abort.signal);
+    const waiting = one.claim({ waitMs: 20_000 }, abort.signal);
     abort.abort();
     expect(await waiting).toEqual([]);
     await one.enqueue('acme', [{}]);

@@ -27,7 +27,7 @@ it('a queue that was at its limit when the clock went back gives jobs again as s
   expect(await one.claim()).toEqual([]);
   clock.advance(-3_600_000);
   await say(one, { leaseToken, outcome: 'completed' });
-  const claims = await one.claim({ waitMs: 5_000 });
+  const claims = await one.claim({ waitMs: 20_000 });
   expect(claims.map(({ snapshot }) => snapshot.jobId)).toEqual([second]);
   await one.close();
 });

@@ -159,7 +159,7 @@ describe('a claim that fails', () => {
     expect(await recovering.claim({ waitMs: 4_000 })).toEqual([]);
     const [id] = await enqueued(1);
     looks = 0;
-    const [claim] = await recovering.claim({ waitMs: 10_000 });
+    const [claim] = await recovering.claim({ waitMs: 20_000 });
     expect(claim?.snapshot.jobId).toBe(id);
     await recovering.close();
   });
@@ -197,7 +197,7 @@ describe('a claim that fails', () => {
     if (!reservation) throw new Error('nothing reserved');
     clock.advance(15_001);
     await using sweeper = running(sound.sweeper);
-    const [claim] = await sound.claim({ workerId: 'quick', waitMs: 10_000 });
+    const [claim] = await sound.claim({ workerId: 'quick', waitMs: 20_000 });
     expect(claim?.snapshot.jobId).toBe(ids[0]);
     const late = await sound.command('acme', reservation.jobId, {
       type: 'StartJob',

@@ -201,8 +201,8 @@ describe('a limit of running jobs', () => {
     await holdTenant(one(), 'acme', { runningJobs: 1 });
     await one().enqueue('acme', jobs(2));
     await using _projector = running(one().projector.follow);
-    const [first] = await one().claim({ waitMs: 10_000 });
-    const next = one().claim({ waitMs: 4_000 });
+    const [first] = await one().claim({ waitMs: 20_000 });
+    const next = one().claim({ waitMs: 20_000 });
     await one().acknowledge(CALLER, '*', [{ leaseToken: first?.leaseToken ?? '', outcome: 'completed' }]);
     expect(await next).toHaveLength(1);
   });

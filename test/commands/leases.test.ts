@@ -85,7 +85,7 @@ describe('leases', () => {
     expect([a?.snapshot.jobId, b?.snapshot.jobId]).toEqual([ids[0], ids[2]]);
     clock.advance(60_001);
     await using _timers = running(two.timers);
-    expect((await two.claim({ waitMs: 10_000 }))[0]?.snapshot.jobId).toBe(ids[1]);
+    expect((await two.claim({ waitMs: 20_000 }))[0]?.snapshot.jobId).toBe(ids[1]);
     expect(await say(two, { leaseToken: claim.leaseToken, outcome: 'completed' })).toMatchObject({
       status: 'completed',
     });

@@ -55,7 +55,7 @@ const inLine = async () => {
 
 it('a job is handed out before a projection that is behind has got to it, and only once', async () => {
   const [id] = await enqueue('small', 1);
-  const [claim] = await one.claim({ waitMs: 10_000 });
+  const [claim] = await one.claim({ waitMs: 20_000 });
   expect(claim?.snapshot.jobId).toBe(id);
   const acknowledge = overtaker.acknowledge(one.acknowledge);
   await acknowledge(CALLER, '*', [{ leaseToken: claim?.leaseToken ?? '', outcome: 'completed' }]);
@@ -98,7 +98,7 @@ it('what this process knows to be far ahead of its projection is placed without 
   );
   progress.moved(head);
   const [id] = await enqueue('small', 1);
-  const [claim] = await one.claim({ waitMs: 10_000 });
+  const [claim] = await one.claim({ waitMs: 20_000 });
   expect(claim?.snapshot.jobId).toBe(id);
   expect(looks).toBe(0);
 });
@@ -124,7 +124,7 @@ it('a slot is free before the projection has got to the end of its job', async (
   const [first] = await one.claim();
   const acknowledge = overtaker.acknowledge(one.acknowledge);
   await acknowledge(CALLER, '*', [{ leaseToken: first?.leaseToken ?? '', outcome: 'completed' }]);
-  expect(await one.claim({ waitMs: 10_000 })).toHaveLength(1);
+  expect(await one.claim({ waitMs: 20_000 })).toHaveLength(1);
   await one.projector.catchUp();
   const { rows } = await database.pool.query('select * from wrong_slot_counts(10)');
   expect(rows).toEqual([]);
