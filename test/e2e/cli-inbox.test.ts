@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import { cliService } from '../support/cli-service.ts';
 import { startKafka, whyNoKafka } from '../support/kafka-server.ts';
+import { createTopic } from '../support/kafka-topic.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const TOPIC = 'shop.orders';
@@ -70,7 +71,7 @@ async function send(brokers: readonly string[], event: object): Promise<void> {
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const [admin, producer] = [kafka.admin(), kafka.producer({ allowAutoTopicCreation: false })];
   await Promise.all([admin.connect(), producer.connect()]);
-  await admin.createTopics({ waitForLeaders: false, topics: [{ topic: TOPIC, numPartitions: 1 }] });
+  await createTopic(admin, TOPIC, 1);
   await producer.send({ topic: TOPIC, messages: [{ value: JSON.stringify(event) }] });
   await Promise.all([admin.disconnect(), producer.disconnect()]);
 }

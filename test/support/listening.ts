@@ -6,6 +6,7 @@ import { subscriptionRule } from '../../src/commands/inbound/subscription.ts';
 import { createEngine, type Engine } from '../../src/engine.ts';
 import type { InboundSettings } from '../../src/inbound.ts';
 import { createDatabase, createDatabaseAt, type TestDatabase } from './database.ts';
+import { createTopic } from './kafka-topic.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** Engines on one database that listen to one broker, and a producer beside them. */
@@ -58,7 +59,7 @@ export async function listening(
   const admin = client.admin();
   const producer: Producer = client.producer({ allowAutoTopicCreation: false, idempotent: true });
   await Promise.all([admin.connect(), producer.connect()]);
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] });
+  await createTopic(admin, topic, partitions);
   const kafka: KafkaOptions = {
     connection: { brokers, clientId: 'test' },
     topics: { prefix: '', partitions: 1, replication: 1, retentionMs: 3_600_000, create: true },
