@@ -266,7 +266,7 @@ describe('queues', () => {
         held.map(({ leaseToken }) => ({ leaseToken, outcome: 'completed' })),
       ),
     ]);
-    const events = await wholeLog(one.log);
+    const events = await wholeLog(one);
     let runs = 0;
     const history = events.map(({ type }) => {
       if (type === 'JobStarted') runs += 1;

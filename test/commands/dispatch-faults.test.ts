@@ -99,7 +99,7 @@ async function finishAll(ids: readonly string[]) {
     const jobs = await Promise.all(ids.map((id) => sound.job('acme', id)));
     return jobs.every(({ status }) => status === 'completed');
   });
-  const events = await wholeLog(sound.log);
+  const events = await wholeLog(sound);
   return events.filter(({ type }) => type === 'JobStarted').length;
 }
 

@@ -142,7 +142,7 @@ describe('a limit of running jobs', () => {
     await Promise.all(
       processes.flatMap((process, p) => [0, 1, 2, 3].map((w) => worker(process, `w${p}${w}`))),
     );
-    const most = await mostRunning(one().log);
+    const most = await mostRunning(one());
     expect(most).toMatchObject({ acme: 7, 'acme mail': 3 });
     expect(most.wide).toBeLessThanOrEqual(50);
     const { rows } = await database.pool.query('select * from wrong_slot_counts(10)');

@@ -61,7 +61,7 @@ it('a job is handed out before a projection that is behind has got to it, and on
   await acknowledge(CALLER, '*', [{ leaseToken: claim?.leaseToken ?? '', outcome: 'completed' }]);
   await one.projector.catchUp();
   expect(await one.claim({ max: 10 })).toEqual([]);
-  expect(await mostRunning(one.log)).toEqual({ small: 1, 'small default': 1 });
+  expect(await mostRunning(one)).toEqual({ small: 1, 'small default': 1 });
 });
 
 it('a tenant overtakes with a few of its jobs only', async () => {
@@ -128,7 +128,7 @@ it('a slot is free before the projection has got to the end of its job', async (
   await one.projector.catchUp();
   const { rows } = await database.pool.query('select * from wrong_slot_counts(10)');
   expect(rows).toEqual([]);
-  expect(await mostRunning(one.log)).toMatchObject({ small: 1 });
+  expect(await mostRunning(one)).toMatchObject({ small: 1 });
 });
 
 const LINED_UP = `

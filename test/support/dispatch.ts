@@ -28,6 +28,7 @@ import type { QueueEvent } from '../../src/domain/queue/events.ts';
 import { queueStream } from '../../src/domain/queue/stream.ts';
 import { inTransaction } from '../../src/projections/in-transaction.ts';
 import { readyJobs } from '../../src/projections/ready-jobs.ts';
+import { lastPosition } from './last-position.ts';
 
 const ACTOR = { id: 'test', auth: 'in_process' } as const;
 export const CALLER = { actor: ACTOR, correlationId: 'test' };
@@ -150,11 +151,11 @@ function projector(pool: pg.Pool, log: EventLog, clock: MovableClock, wake: () =
   };
   return {
     async catchUp() {
-      while (!(await step()));
+      while (!(await step()) || position < (await lastPosition(pool)));
     },
     /** Leaves out what was before, as a process that starts with a checkpoint does. */
     async skipToHead() {
-      position = await log.head();
+      position = await lastPosition(pool);
     },
     async follow(signal: AbortSignal) {
       while (!signal.aborted) if (await step()) await pause(2, signal);
@@ -170,7 +171,7 @@ const metadata = (tenantId: string, occurredAt: number) => ({
   occurredAt,
 });
 
-export async function wholeLog(log: EventLog): Promise<readonly StoredEvent[]> {
+export async function wholeLog({ log, pool }: WrittenTo): Promise<readonly StoredEvent[]> {
   const events: StoredEvent[] = [];
   let page: LogPage;
   let position = LOG_START;
@@ -178,9 +179,12 @@ export async function wholeLog(log: EventLog): Promise<readonly StoredEvent[]> {
     page = await log.readLog(position, 1_000);
     events.push(...page.events);
     position = page.position;
-  } while (!page.caughtUp);
+  } while (!page.caughtUp || position < (await lastPosition(pool)));
   return events;
 }
+
+/** A log, and where it is. */
+export type WrittenTo = Pick<DispatchProcess, 'log' | 'pool'>;
 
 /** Empties the tables that a crash of Postgres empties. */
 export const emptyUnloggedTables = (pool: pg.Pool) =>

@@ -1,16 +1,15 @@
 import { decodeEvent } from '../../src/commands/decode-event.ts';
-import type { EventLog } from '../../src/commands/ports.ts';
 import type { JobEvent } from '../../src/domain/job/events.ts';
-import { wholeLog } from './dispatch.ts';
+import { type WrittenTo, wholeLog } from './dispatch.ts';
 
 type StartedOrEnded = 'started' | 'ended' | undefined;
 
 /** Most attempts that ran at once by the order of the log, for each tenant (`acme`) and each of its queues (`acme mail`). */
-export async function mostRunning(log: EventLog): Promise<Readonly<Record<string, number>>> {
+export async function mostRunning(written: WrittenTo): Promise<Readonly<Record<string, number>>> {
   const runs = new Map<string, string>();
   const running: Record<string, number> = {};
   const most: Record<string, number> = {};
-  for (const stored of await wholeLog(log)) {
+  for (const stored of await wholeLog(written)) {
     const decoded = decodeEvent(stored);
     if (decoded?.aggregate !== 'job') continue;
     const { stream, tenantId, event } = decoded;
