@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { JobsApiError, JobsWorker } from '../../src/sdk/index.ts';
 import { FakeTransport } from '../support/fake-transport.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { ended, held, untilAborted, type WorkHandler, working } from '../support/working.ts';
+import { ended, held, told, untilAborted, type WorkHandler, working } from '../support/working.ts';
 
 describe('a worker', () => {
   it('runs as many handlers at once as it may, and claims ahead', async () => {
@@ -208,22 +208,17 @@ describe('heartbeats', () => {
     const transport = new FakeTransport();
     let directive: 'quiet' | 'run' = 'run';
     transport.onHeartbeat = async () => ({ directive, leases: [] });
-    const told = async () => {
-      const beats = transport.beats.length;
-      // The next one may be under way already.
-      await waitUntil('it was told', () => transport.beats.length > beats + 2);
-    };
     transport.add(1);
     await using _ = working(transport, () => 1, { leaseMs, concurrency: 1, prefetch: 0 });
     await ended(transport, 1);
     await waitUntil('it claims again', () => transport.claimed.length === 2);
     directive = 'quiet';
-    await told();
+    await told(transport);
     transport.add(1);
     // The long poll that was open when it was told brings one more.
     await ended(transport, 2);
     transport.add(1);
-    await told();
+    await told(transport);
     expect(transport.claimed).toHaveLength(2);
     directive = 'run';
     await ended(transport, 3);

@@ -24,6 +24,12 @@ export function working(
 export const ended = (transport: FakeTransport, count: number) =>
   waitUntil(`${count} outcomes`, () => transport.outcomes.size >= count && transport.outcomes);
 
+/** Waits until the worker has heard what heartbeats are answered now; one may be under way already. */
+export async function told({ beats }: FakeTransport): Promise<void> {
+  const before = beats.length;
+  await waitUntil('it was told', () => beats.length > before + 2);
+}
+
 /** A handler that holds its jobs until the test lets them go. */
 export function held() {
   const gate = Promise.withResolvers<void>();
