@@ -158,6 +158,8 @@ it('a crash of Postgres: what ran before counts against limits, also those that 
   await one.enqueue('acme', [{}, {}, { queue: 'narrow' }]);
   {
     await using _projections = project(jobsProjection, queueStatsProjection, readyJobs({ clock }));
+    // Jobs that are listed before the queue begins are looked up by the timers.
+    await using _timers = running(one.timers);
     for (let i = 0; i < 3; i += 1) await claimOne();
     await caughtUp('jobs');
     await caughtUp('queue-stats');
