@@ -4,8 +4,13 @@ import { Batcher } from './batcher.ts';
 import type { HighWater } from './log-high-water.ts';
 import { asText, LOG_COLUMNS, LOG_COLUMNS_WITHOUT_CONTENT, type LogRow, toEvents } from './log-row.ts';
 
-/** Positions a filtered page may cover: matches may be rare, and a page must still come back soon. */
-const WIDEST_FILTERED_PAGE = 50_000n;
+/**
+ * Positions a filtered page may cover, for each event that it may hold: matches may be rare, and a page must still come
+ * back soon. More would be read in vain: while there are no statistics, as in a database's first minute, PostgreSQL reads
+ * and sorts all that a page covers before it takes the first ones.
+ */
+const POSITIONS_PER_EVENT = 2;
+const LEAST_POSITIONS = 1_000;
 const MOST_STREAMS = 1_000;
 /** Reads of few streams that come together share a round trip: its cost is nearly all of theirs. */
 const FEW_STREAMS = 16;
@@ -52,8 +57,8 @@ export class LogReader {
       fresh = true;
       if (after >= bound) return { events: [], position: after, caughtUp: true };
     }
-    const end =
-      filter.prefixes && bound - after > WIDEST_FILTERED_PAGE ? after + WIDEST_FILTERED_PAGE : bound;
+    const widest = BigInt(Math.max(limit * POSITIONS_PER_EVENT, LEAST_POSITIONS));
+    const end = filter.prefixes && bound - after > widest ? after + widest : bound;
     const events = await this.readBetween(after, end, limit, filter);
     const last = events.at(-1);
     if (events.length >= limit && last) return { events, position: last.position, caughtUp: false };
