@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { DEFAULT_TERMS, type QuotaTerms } from '../../src/domain/tenant-quota/limits.ts';
 import { createEngine, type Engine } from '../../src/engine.ts';
 import type { Server } from '../compare/servers.ts';
+import { readModelsCurrent } from '../read-models-current.ts';
 
 const TENANT = 'bench';
 const GIVE_UP_MS = 300_000;
@@ -99,15 +100,4 @@ async function work(engine: Engine, jobs: number): Promise<void> {
   ]);
   await Promise.all(workers.map((worker) => worker.stop()));
   if (handled !== jobs) throw new Error(`${handled} runs of ${jobs} jobs`);
-}
-
-async function readModelsCurrent(engine: Engine): Promise<void> {
-  const giveUpAt = performance.now() + GIVE_UP_MS;
-  for (;;) {
-    const states = await engine.parts.freshness.freshness();
-    const behind = states.find(({ position, head }) => position < head);
-    if (!behind) return;
-    if (performance.now() > giveUpAt) throw new Error(`${behind.name} did not catch up`);
-    await pause(20);
-  }
 }

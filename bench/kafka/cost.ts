@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createEngine } from '../../src/engine.ts';
 import { createDatabase } from '../../test/support/database.ts';
+import { readModelsCurrent } from '../read-models-current.ts';
 import { connection, createTopics, JOBS, newPrefix, topicOptions } from './feed.ts';
 import { median } from './figures.ts';
 
@@ -66,12 +67,10 @@ async function run(forwarded: boolean): Promise<Run> {
     }));
     await engine.enqueue(TENANT, jobs);
   }
-  const { freshness, forwarderStatus } = engine.parts;
+  const { forwarderStatus } = engine.parts;
   await until('all jobs are done', async () => done >= JOBS);
   await worker.stop();
-  await until('read models are current', async () =>
-    (await freshness.freshness()).every(({ position, head }) => position >= head),
-  );
+  await readModelsCurrent(engine, LONGEST_MS);
   if (forwarded)
     await until('Kafka has everything', async () => (await forwarderStatus.read()).lagEvents === 0);
   const seconds = (performance.now() - startedAt) / 1_000;

@@ -7,6 +7,7 @@ import type pg from 'pg';
 import { createEngine, type Engine } from '../../src/engine.ts';
 import { jobsProjection } from '../../src/projections/jobs.ts';
 import { rebuild } from '../../src/projections/rebuild.ts';
+import { readModelsCurrent } from '../read-models-current.ts';
 
 const CATCH_UP_MS = 3_600_000;
 
@@ -31,16 +32,7 @@ export async function runOne(
 }
 
 /** Resolves when all read models of a running engine show the whole log. */
-export async function caughtUp(engine: Engine): Promise<void> {
-  const giveUpAt = performance.now() + CATCH_UP_MS;
-  for (;;) {
-    const states = await engine.parts.freshness.freshness();
-    const behind = states.find(({ position, head }) => position < head);
-    if (!behind) return;
-    if (performance.now() > giveUpAt) throw new Error(`${behind.name} did not catch up`);
-    await pause(100);
-  }
-}
+export const caughtUp = (engine: Engine): Promise<void> => readModelsCurrent(engine, CATCH_UP_MS);
 
 /** Events a second of a whole rebuild of the jobs read model, comparison and swap included. */
 export async function rebuildRate(url: string): Promise<number> {

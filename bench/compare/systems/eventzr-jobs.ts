@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { createEngine, type Engine } from '../../../src/engine.ts';
 import type { JobsWorker } from '../../../src/sdk/worker.ts';
+import { readModelsCurrent } from '../../read-models-current.ts';
 import { payloadOf, type System } from '../system.ts';
 
 const TENANT = 'bench';
@@ -43,16 +43,7 @@ export function eventzrJobs(): System {
       await Promise.all(workers.map((worker) => worker.stop()));
       workers = [];
     },
-    async readModelsCurrent() {
-      const giveUpAt = performance.now() + 300_000;
-      for (;;) {
-        const states = await engine.parts.freshness.freshness();
-        const behind = states.filter(({ position, head }) => position < head);
-        if (behind.length === 0) return;
-        if (performance.now() > giveUpAt) throw new Error(`${behind[0]?.name} did not catch up`);
-        await pause(20);
-      }
-    },
+    readModelsCurrent: () => readModelsCurrent(engine),
   };
 }
 
