@@ -31,10 +31,6 @@ async function jobsIn(caller: Caller): Promise<number> {
   return Number(rows[0]?.count);
 }
 
-/** What is decided over HTTP reaches the queue, which claims are served from, a moment later. */
-const untilInQueue = (what: string, sql: string, { tenantId }: Caller) =>
-  waitUntil(what, async () => (await api.database.pool.query(sql, [tenantId])).rows.length > 0);
-
 describe('a limit', () => {
   it('jobsPerDay refuses by name, with what is used and when it begins anew', async () => {
     const caller = await tenantWith({ jobsPerDay: 2 });
@@ -268,45 +264,4 @@ describe('the quota document', () => {
     expect(old.body).toMatchObject({ revision: null, limits: { jobsPerDay: 1 }, usage: { jobsPerDay: 0 } });
     expect((await caller.call('GET', `${path}?asOf=2020-01-01T00:00:00Z`)).status).toBe(404);
   });
-});
-
-describe('a paused tenant', () => {
-  it('starts nothing, and with mode all takes nothing, until it is resumed', async () => {
-    const caller = await api.caller();
-    const path = `/v1/tenants/${caller.tenantId}/pause`;
-    await enqueue(caller);
-    await untilInQueue('the job is ready', 'select from eventzr.ready_jobs where tenant_id = $1', caller);
-    const claims = await platform.call('PUT', path, { reason: 'unpaid' });
-    expect(claims.body.suspended).toMatchObject({ mode: 'claims', reason: 'unpaid', until: null });
-    expect((await enqueue(caller)).status).toBe(201);
-    const all = await platform.call('PUT', path, { reason: 'still unpaid', mode: 'all' });
-    expect(all.body.suspended).toMatchObject({ mode: 'all', since: claims.body.suspended.since });
-    expect(await enqueue(caller)).toMatchObject({
-      status: 409,
-      body: { code: 'tenant-paused', suspension: { reason: 'still unpaid', until: null } },
-    });
-    const paused = 'select from eventzr.tenant_settings where tenant_id = $1 and suspended';
-    await untilInQueue('the queue knows of the pause', paused, caller);
-    expect((await caller.call('POST', '/v1/claims', { workerId: 'w' })).status).toBe(204);
-    const listed = await platform.call('GET', '/v1/tenants?suspended=true', undefined, {
-      'await-position': all.headers.get('event-position') ?? '',
-    });
-    expect(listed.body.data).toMatchObject([{ id: caller.tenantId }]);
-    expect((await platform.call('DELETE', `${path}?reason=paid`)).body.suspended).toBeNull();
-    expect((await enqueue(caller)).status).toBe(201);
-    await waitUntil('its jobs are handed out', async () => {
-      const claimed = await caller.call('POST', '/v1/claims', { workerId: 'w', waitMs: 100 });
-      return claimed.status === 200;
-    });
-  });
-});
-
-it('says who paused a queue', async () => {
-  const caller = await api.caller();
-  await enqueue(caller);
-  const paused = await caller.call('PUT', '/v1/queues/default/pause', { reason: 'maintenance' });
-  const { body } = await caller.call('GET', '/v1/queues/default', undefined, {
-    'await-position': paused.headers.get('event-position') ?? '',
-  });
-  expect(body.paused).toMatchObject({ reason: 'maintenance', by: expect.stringContaining('test') });
 });

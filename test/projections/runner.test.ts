@@ -1,16 +1,13 @@
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
 import type { EventLog, Position } from '../../src/commands/ports.ts';
-import { noMetrics } from '../../src/commands/telemetry.ts';
 import { applyBatch } from '../../src/projections/apply-batch.ts';
 import { CheckpointLostError } from '../../src/projections/checkpoint.ts';
-import { Freshness } from '../../src/projections/freshness.ts';
 import { liveGeneration } from '../../src/projections/generations.ts';
 import type { Projection } from '../../src/projections/projection.ts';
-import { runProjections } from '../../src/projections/runner.ts';
 import { verify } from '../../src/projections/verify.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { running } from '../support/running.ts';
+import { runningProjections } from '../support/running-projections.ts';
 import { amountOf, appendAmounts, environmentOf, readTallies, tallyProjection } from '../support/tally.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -30,22 +27,8 @@ afterAll(async () => {
   await database?.[Symbol.asyncDispose]();
 });
 
-function start(projections: readonly Projection[], holder = 'one') {
-  const environment = environmentOf(database.pool, log, holder);
-  const freshness = new Freshness({ environment, projections });
-  const runner = running((signal) =>
-    runProjections(
-      {
-        environment,
-        projections,
-        advanced: (name, position) => freshness.advanced(name, position),
-        faultPauseMs: 50,
-      },
-      signal,
-    ),
-  );
-  return { ...runner, environment, freshness };
-}
+const start = (projections: readonly Projection[], holder?: string) =>
+  runningProjections(database.pool, log, projections, holder);
 
 async function differences(projection: Projection) {
   const signal = new AbortController().signal;
@@ -118,51 +101,6 @@ describe('a running projection', () => {
     const position = await appendAmounts(log, 'b', [5]);
     expect(await runner.freshness.waitFor('tally', position, IN_TIME)).toBe(true);
     expect(await readTallies(database.pool)).toMatchObject([{ job_id: 'b', amount: 5 }]);
-  });
-
-  it('shows how far it is behind to processes that do not run it', async () => {
-    const projection = tallyProjection();
-    let position = 0n;
-    {
-      await using runner = start([projection]);
-      position = await appendAmounts(log, 'a', [1]);
-      await runner.freshness.waitFor('tally', position, IN_TIME);
-    }
-    // Seen at once, however slow the machine: live is who is behind by less than two seconds.
-    const now = Date.now();
-    const head = await appendAmounts(log, 'a', [2, 3]);
-    const environment = { ...environmentOf(database.pool, log), clock: { now: () => now } };
-    const elsewhere = new Freshness({ environment, projections: [projection] });
-    const [state] = await elsewhere.freshness();
-    expect(state).toMatchObject({ name: 'tally', version: 1, status: 'live', lagEvents: 2, lastError: null });
-    expect(state?.position).toBe(position);
-    expect(state?.head).toBe(head);
-    expect(await elsewhere.waitFor('tally', position, IN_TIME)).toBe(true);
-    expect(await elsewhere.waitFor('tally', head, 50)).toBe(false);
-    expect(await elsewhere.waitFor('unheard of', 0n, 50)).toBe(false);
-  });
-});
-
-describe('freshness', () => {
-  it('is reported as gauges by every process', async () => {
-    const projection = tallyProjection();
-    {
-      await using runner = start([projection]);
-      await runner.freshness.waitFor('tally', await appendAmounts(log, 'a', [1]), IN_TIME);
-    }
-    await appendAmounts(log, 'a', [2, 3]);
-    const gauges = new Map<string, number>();
-    const metrics = { ...noMetrics, gauge: (name: string, value: number) => void gauges.set(name, value) };
-    const environment = { ...environmentOf(database.pool, log), metrics };
-    const elsewhere = new Freshness({ environment, projections: [projection] });
-    await using _ = running((signal) => elsewhere.report(signal));
-    await waitUntil('all gauges are set', () => gauges.has('projection_up'));
-    expect(Object.fromEntries(gauges)).toMatchObject({
-      projection_up: 1,
-      projection_lag_events: 2,
-      projection_position: 1,
-    });
-    expect(gauges.get('projection_lag_seconds')).toBeGreaterThanOrEqual(0);
   });
 });
 
