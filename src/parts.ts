@@ -153,7 +153,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     queueStatsProjection,
     quotaUsageProjection,
     auditProjection,
-    readyJobs({ clock, announce: (lanes) => dispatcher.announce(lanes) }),
+    readyJobs({ clock, announce: (lanes) => dispatcher.announce(lanes), progress: lineProgress }),
   ];
   const holder = `${hostname()}:${process.pid}`;
   const lead = createLead({ pool: leaderPool, holder, logger, metrics });

@@ -19,6 +19,9 @@ export interface OvertakerDeps {
 
 /** The projection usually has done it by then. */
 const AFTER_MS = 10;
+/** While it was late a moment ago: appends of another process, once they are under way, hold up the log for so long. */
+const SOON_MS = 1;
+const LATE_FOR_MS = 500;
 /** Of one tenant in that time: who has more waits behind what it made itself. */
 const PER_TENANT = 8;
 /** However long placing them takes. */
@@ -30,6 +33,7 @@ const FAR: Position = 1_000n;
 interface Change {
   readonly tenantId: string;
   readonly position: Position;
+  readonly notedAt: number;
   /** Made when it is wanted, which it mostly is not: it writes the whole job down. */
   readonly placement: (now: number) => Placement;
 }
@@ -45,6 +49,7 @@ export class Overtaker {
   /** When what is being gathered or placed was begun to be gathered; undefined: nothing is. */
   #since: number | undefined;
   #placedAt = Number.NEGATIVE_INFINITY;
+  #lateUntil = Number.NEGATIVE_INFINITY;
 
   constructor(deps: OvertakerDeps) {
     this.#deps = deps;
@@ -84,12 +89,13 @@ export class Overtaker {
     };
   }
 
-  #note(change: Change): void {
+  #note(change: Omit<Change, 'notedAt'>): void {
     const { tenantId } = change;
+    const notedAt = performance.now();
     const changes = this.#changes.get(tenantId) ?? [];
-    const times = Math.max(1, (performance.now() - (this.#since ?? performance.now())) / AFTER_MS);
+    const times = Math.max(1, (notedAt - (this.#since ?? notedAt)) / AFTER_MS);
     if (changes.length >= Math.min(PER_TENANT * times, MOST_OF_TENANT)) return;
-    changes.push(change);
+    changes.push({ ...change, notedAt });
     this.#changes.set(tenantId, changes);
     if (this.#since === undefined) this.#gather();
   }
@@ -97,8 +103,11 @@ export class Overtaker {
   #gather(): void {
     const now = performance.now();
     this.#since = now;
-    const changes = [...this.#changes.values()].flat();
-    const waitMs = this.#areFar(changes) ? Math.max(0, this.#placedAt + AFTER_MS - now) : AFTER_MS;
+    const areFar = this.#areFar([...this.#changes.values()].flat());
+    const isLate = now < this.#lateUntil;
+    if (areFar) this.#deps.progress?.overtaken();
+    const sinceMs = now - this.#placedAt;
+    const waitMs = areFar ? Math.max(0, AFTER_MS - sinceMs) : isLate ? SOON_MS : AFTER_MS;
     if (waitMs === 0) setImmediate(() => void this.#overtake());
     else setTimeout(() => void this.#overtake(), waitMs).unref();
   }
@@ -112,13 +121,17 @@ export class Overtaker {
     const { readyQueue, clock, wake, logger = noLogger, metrics = noMetrics } = this.#deps;
     const changes = [...this.#changes.values()].flat().slice(0, AT_MOST);
     this.#changes.clear();
-    this.#placedAt = performance.now();
+    const startedAt = performance.now();
+    this.#placedAt = startedAt;
     try {
-      const known = this.#areFar(changes) ? this.#deps.progress?.position : undefined;
+      const isKnown = this.#areFar(changes) || startedAt < this.#lateUntil;
+      const known = isKnown ? this.#deps.progress?.position : undefined;
       const placed = known ?? (await readyQueue.placedThrough());
       // Nothing is known of a line that is being filled anew.
       const late = placed === undefined ? [] : changes.filter(({ position }) => position > placed);
       if (late.length === 0) return;
+      if (late.some(({ notedAt }) => startedAt - notedAt >= AFTER_MS - SOON_MS))
+        this.#lateUntil = startedAt + LATE_FOR_MS;
       const now = clock.now();
       const placements = onePerJob(late.map(({ placement }) => placement(now)));
       if (known === undefined) await readyQueue.place(placements, now);

@@ -59,7 +59,7 @@ export class Lane {
   #live: { readonly generation: Generation; readonly stored: Position } | undefined;
   #position: Position = 0n;
   #writtenAt = 0;
-  #limit: number;
+  #limit = MOST_EVENTS;
   #failures = 0;
   /** Until the lane is past this position, it goes on in small batches. */
   #carefulUntil: Position = 0n;
@@ -67,7 +67,6 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    this.#limit = options.projection.mostEvents ?? MOST_EVENTS;
     this.#reader = new LaneReader(options.environment.log, options.tail, options.projection);
     this.#reader.expect(options.startsAt);
   }
@@ -100,9 +99,10 @@ export class Lane {
     if (lingerMs > 0) await pause(lingerMs, signal);
     await this.#giveWay(signal);
     const waitMs = this.#live?.stored === this.#position ? undefined : IDLE_WRITE_MS;
-    const batch = await this.#reader.next(this.#position, this.#limit, signal, waitMs);
-    this.#batch = batch;
     const { projection, rightOfWay } = this.#options;
+    const limit = Math.min(this.#limit, projection.mostEvents ?? MOST_EVENTS);
+    const batch = await this.#reader.next(this.#position, limit, signal, waitMs);
+    this.#batch = batch;
     if (projection.urgent) rightOfWay.tell(this, batch.isFull === true);
     if (batch.events.length > 0) await this.#apply(batch, signal);
     else if (batch.broken) throw batch.broken.error;
@@ -222,7 +222,7 @@ export class Lane {
     if (this.#position < this.#carefulUntil) return;
     const { environment, projection } = this.#options;
     this.#failures = 0;
-    this.#limit = this.#options.projection.mostEvents ?? MOST_EVENTS;
+    this.#limit = MOST_EVENTS;
     environment.metrics?.gauge('projection_faulted', 0, { projection: projection.name });
     await recordFault(environment.pool, this.#running().generation, undefined);
   }

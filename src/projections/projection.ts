@@ -40,7 +40,7 @@ export interface Projection {
   readonly unlogged: boolean;
   /** Workers wait for it: applied at once even where larger batches would cost less. */
   readonly urgent?: boolean;
-  /** Events applied at once, at most, when others wait for what its transactions lock. */
+  /** Events applied at once, at most, when others wait for what its transactions lock. Asked before each batch. */
   readonly mostEvents?: number;
   /** Types of the events it has anything to do with; absent: all. */
   readonly eventTypes?: ReadonlySet<string>;

@@ -1,4 +1,5 @@
 import type { DecodedEvent } from '../commands/decoded-event.ts';
+import type { LineProgress } from '../commands/line-progress.ts';
 import { type Lane, type Placement, placementOf } from '../commands/placement.ts';
 import type { Clock } from '../commands/ports.ts';
 import { RecentStates } from '../commands/recent-states.ts';
@@ -16,6 +17,8 @@ export const READY_JOBS = 'ready-jobs';
 
 /** Claims give jobs back, and small tenants overtake large ones, between its transactions. */
 const MOST_EVENTS = 1_000;
+/** While small tenants do overtake. */
+const MOST_WHEN_OVERTAKEN = 200;
 
 type JobDecoded = Extract<DecodedEvent, { aggregate: 'job' }>;
 
@@ -23,13 +26,14 @@ export interface ReadyJobsDeps {
   readonly clock: Clock;
   /** Told of the lanes that get jobs when the batch at hand is committed; again when it is tried again. */
   readonly announce?: (lanes: readonly Lane[]) => void;
+  readonly progress?: Pick<LineProgress, 'isOvertaken'>;
 }
 
 /**
  * Keeps the dispatch tables: what may run now, what waits for its time, what runs. Claims, heartbeats and timers change
  * them as well, so its tables come from migrations and are repaired in place rather than built anew.
  */
-export function readyJobs({ clock, announce = () => undefined }: ReadyJobsDeps): Projection {
+export function readyJobs({ clock, announce = () => undefined, progress }: ReadyJobsDeps): Projection {
   const states = new RecentStates();
   const placing = (events: readonly DecodedEvent[], now: number): readonly Placement[] => {
     const placed = placements(events, states, now);
@@ -43,7 +47,9 @@ export function readyJobs({ clock, announce = () => undefined }: ReadyJobsDeps):
     needsContent: true,
     unlogged: true,
     urgent: true,
-    mostEvents: MOST_EVENTS,
+    get mostEvents() {
+      return progress?.isOvertaken ? MOST_WHEN_OVERTAKEN : MOST_EVENTS;
+    },
     tables: [],
     statement(events) {
       // Settings come before any job is placed, in statements of their own.

@@ -103,6 +103,30 @@ it('what this process knows to be far ahead of its projection is placed without 
   expect(looks).toBe(0);
 });
 
+it('a projection that was late a moment ago is neither waited for nor asked', async () => {
+  await prepareProjections(database.pool, [readyJobs({ clock: one.clock })]);
+  await database.pool.query(LINED_UP);
+  const begun = performance.now();
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(begun);
+  await enqueue('small', 1);
+  clock.mockReturnValue(begun + 100);
+  await waitUntil('the first is in line', async () => (await inLine()) === 1);
+  expect(looks).toBe(1);
+  progress.moved(0n);
+  await enqueue('small', 1);
+  await waitUntil('the second is in line', async () => (await inLine()) === 2);
+  clock.mockRestore();
+  expect(looks).toBe(1);
+});
+
+it('what is overtaken goes on in smaller batches', async () => {
+  const projection = readyJobs({ clock: one.clock, progress });
+  const most = projection.mostEvents ?? 0;
+  progress.moved(-1_000_000n);
+  await enqueue('small', 1);
+  expect(projection.mostEvents).toBeLessThan(most);
+});
+
 it('nothing known here is placed into a line that is being filled anew', async () => {
   const head = await one.log.head();
   await one.enqueue(

@@ -104,6 +104,25 @@ describe('a running projection', () => {
   });
 });
 
+it('asks before each batch how many events it may hold', async () => {
+  const sizes: number[] = [];
+  const tally = tallyProjection();
+  const projection: Projection = {
+    ...tally,
+    get mostEvents() {
+      return sizes.length === 0 ? 3 : 2;
+    },
+    async apply(events, write) {
+      sizes.push(events.length);
+      await tally.apply(events, write);
+    },
+  };
+  const position = await appendAmounts(log, 'a', [1, 2, 3, 4, 5, 6, 7]);
+  await using runner = start([projection]);
+  expect(await runner.freshness.waitFor('tally', position, IN_TIME)).toBe(true);
+  expect(sizes).toEqual([3, 2, 2]);
+});
+
 describe('a projection that fails', () => {
   it('is faulted at the event that breaks it, while the others go on', async () => {
     const broken: Projection = {
