@@ -19,6 +19,8 @@ const { values } = parseArgs({
     handlers: { type: 'string', default: '0,20' },
     /** Jobs that the worker claims ahead, beside 50 at once. */
     prefetch: { type: 'string', default: '0' },
+    /** enqueuesPerSecond of the tenant that floods; 0: no limit. */
+    rate: { type: 'string', default: '0' },
     jobs: { type: 'string', default: '60000' },
     write: { type: 'boolean', default: false },
   },
@@ -29,6 +31,8 @@ const waiting = Number(values.waiting);
 
 /** From here on the tenant that is claimed from has a limit itself; these are compared with each other. */
 const FIRST_LIMITED = 5;
+
+const COST_ROUNDS = 5;
 
 const postgres = await startPostgres();
 try {
@@ -96,7 +100,7 @@ async function costLines(): Promise<readonly string[]> {
   const jobs = Number(values.jobs);
   const figures: { readonly none: EndToEnd[]; readonly limits: EndToEnd[] } = { none: [], limits: [] };
   // The first round warms up.
-  for (let round = 0; round < 4; round += 1) {
+  for (let round = 0; round <= COST_ROUNDS; round += 1) {
     for (const kind of round % 2 === 0 ? (['none', 'limits'] as const) : (['limits', 'none'] as const)) {
       const url = await database(`cost_${round}_${kind}`);
       const measured = await endToEnd(url, jobs, kind === 'limits', postgres);
@@ -104,7 +108,7 @@ async function costLines(): Promise<readonly string[]> {
     }
   }
   const median = (kind: 'none' | 'limits', figure: keyof EndToEnd) =>
-    figures[kind].map((one) => one[figure]).sort((a, b) => a - b)[1] ?? Number.NaN;
+    figures[kind].map((one) => one[figure]).sort((a, b) => a - b)[COST_ROUNDS >> 1] ?? Number.NaN;
   const row = (name: string, kind: 'none' | 'limits') => {
     const share = Math.round((100 * median(kind, 'perSecond')) / median('none', 'perSecond'));
     const cpu = `${median(kind, 'nodeCpuUs').toFixed(0)} | ${median(kind, 'postgresCpuUs').toFixed(0)}`;
@@ -112,7 +116,7 @@ async function costLines(): Promise<readonly string[]> {
   };
   return [
     '',
-    `End to end with read models, ${jobs.toLocaleString('en')} jobs of one tenant, median of three:`,
+    `End to end with read models, ${jobs.toLocaleString('en')} jobs of one tenant, median of ${COST_ROUNDS}:`,
     '',
     '| | jobs/s | CPU µs of a job: Node | PostgreSQL |',
     '| --- | ---: | ---: | ---: |',
@@ -129,6 +133,7 @@ async function floodLines(): Promise<readonly string[]> {
     const { pickups, enqueueSeconds, workedOffSeconds } = await flood(url, jobs, {
       handlerMs,
       prefetch: Number(values.prefetch),
+      rate: Number(values.rate),
     });
     const handlers = handlerMs > 0 ? `handlers take ${handlerMs} ms on average` : 'handlers do nothing';
     lines.push(

@@ -1,4 +1,6 @@
-// The tenant that floods, as a process of its own: `node flood-writer.ts <jobs>`; bulks of 500 by four callers.
+// The tenant that floods, as a process of its own: `node flood-writer.ts <jobs>`; bulks of 500 by four callers, who come
+// back when they are told to.
+import { setTimeout as pause } from 'node:timers/promises';
 import { createEngine } from '../../src/engine.ts';
 
 const jobs = Number(process.argv[2]);
@@ -10,13 +12,19 @@ await Promise.all(
     while (next < jobs) {
       const from = next;
       next += 500;
-      await engine.enqueue(
-        'flood',
-        Array.from({ length: Math.min(500, jobs - from) }, () => ({ type: 'flood', payload: { at: 0 } })),
-      );
+      for (let left = Math.min(500, jobs - from); left > 0; ) left = await enqueue(left);
     }
   }),
 );
 console.log(JSON.stringify({ seconds: (performance.now() - began) / 1_000 }));
 await engine.stop();
 process.exit(0);
+
+/** How many were refused, once it makes sense to try them again. */
+async function enqueue(count: number): Promise<number> {
+  const flood = Array.from({ length: count }, () => ({ type: 'flood', payload: { at: 0 } }));
+  const results = await engine.enqueue('flood', flood);
+  const refused = results.flatMap((result) => (result.kind === 'refused' ? [result] : []));
+  if (refused.length > 0) await pause(refused[0]?.quota?.retryAfterMs ?? 1_000);
+  return refused.length;
+}

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import { DEFAULT_TERMS } from '../../src/domain/tenant-quota/limits.ts';
 import { createEngine } from '../../src/engine.ts';
 
 interface Jobs {
@@ -29,14 +30,26 @@ const QUIET_MS = 10_000;
 /**
  * One server process with a worker that takes jobs of all tenants. One tenant enqueues 50 jobs a second all the time;
  * after ten seconds another one enqueues a flood from a process of its own. Pickup: acknowledged enqueue to handler.
- * Handlers wait as for somebody else's answer, up to twice `handlerMs`; 0: nothing bounds the work but the CPU.
+ * Handlers wait as for somebody else's answer, up to twice `handlerMs`; 0: nothing bounds the work but the CPU. `rate`: the
+ * flood's limit enqueuesPerSecond; 0: it has none.
  */
 export async function flood(
   url: string,
   jobs: number,
-  { handlerMs, prefetch }: { readonly handlerMs: number; readonly prefetch: number },
+  {
+    handlerMs,
+    prefetch,
+    rate,
+  }: { readonly handlerMs: number; readonly prefetch: number; readonly rate: number },
 ): Promise<Flooded> {
   const engine = await createEngine({ databaseUrl: url });
+  if (rate > 0) {
+    const { useCases, ids } = engine.parts;
+    const limits = { ...DEFAULT_TERMS.limits, enqueuesPerSecond: rate, enqueueBurst: Math.ceil(rate / 10) };
+    const actor = { id: 'bench', auth: 'in_process' } as const;
+    const context = { tenantId: 'flood', actor, correlationId: ids.next() };
+    await useCases.setTerms(context, { ...DEFAULT_TERMS, limits }, {});
+  }
   let handled = 0;
   let workedOff: () => void = () => {};
   const done = new Promise<void>((resolve) => {
@@ -92,13 +105,21 @@ export async function flood(
   await pause(1_000);
   await worker.stop();
   await engine.stop();
-  const phases = ['before the flood', 'while it is enqueued', 'while it is worked off'];
+  const quiet = 'before the flood';
+  const enqueuing = 'while it is enqueued';
+  const working = 'while it is worked off';
+  const parts = {
+    [quiet]: [quiet],
+    [enqueuing]: [enqueuing],
+    [working]: [working],
+    both: [enqueuing, working],
+  };
   return {
     enqueueSeconds,
     workedOffSeconds,
-    pickups: phases.map((name) => {
+    pickups: Object.entries(parts).map(([name, phases]) => {
       const times = [...enqueued]
-        .filter(([, job]) => job.phase === name)
+        .filter(([, job]) => phases.includes(job.phase))
         .map(([n, job]) => Math.max(0, (called.get(n) ?? Number.POSITIVE_INFINITY) - job.at))
         .sort((a, b) => a - b);
       const at = (share: number) => times[Math.floor(share * (times.length - 1))] ?? Number.NaN;
