@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/adapters/postgres/embedded-postgres.ts';
-import { processIdentity } from '../../src/adapters/process/process-identity.ts';
+import { commandLine, processIdentity } from '../../src/adapters/process/process-identity.ts';
 import { mayRunAsNobody, NOBODY } from '../support/ordinary-user.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -78,6 +78,24 @@ describe('an embedded PostgreSQL', () => {
     expect(await processIdentity(server.pid)).toBeUndefined();
     expect(await query(next.url, 'select answer from kept')).toEqual([{ answer: 42 }]);
   });
+
+  // Elsewhere processes are not found in /proc.
+  it.skipIf(process.platform !== 'linux')(
+    'is left alone by what saw to the one before, however late',
+    async () => {
+      await using place = await folder();
+      const server = await spawnServer(place.dataDir);
+      const guardian = await guardianOf(place.dataDir);
+      process.kill(guardian, 'SIGSTOP');
+      await kill(server.process, 'SIGKILL');
+      await using next = await running(place.dataDir);
+      const pid = next.pid();
+      process.kill(guardian, 'SIGCONT');
+      await waitUntil('the guardian has ended', async () => (await processIdentity(guardian)) === undefined);
+      expect(await query(next.url, 'select 1 as one')).toEqual([{ one: 1 }]);
+      expect(next.pid()).toBe(pid);
+    },
+  );
 
   it('recovers when server and PostgreSQL were killed at once', async () => {
     await using place = await folder();
@@ -238,6 +256,15 @@ async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
   const exited = once(child, 'exit');
   child.kill(signal);
   await exited;
+}
+
+/** The shell that waits for the end of the server. */
+async function guardianOf(dataDir: string): Promise<number> {
+  for (const entry of await readdir('/proc')) {
+    const words = await commandLine(Number(entry));
+    if (words.startsWith('/bin/sh -c') && words.includes(`sh ${dataDir}/postgres`)) return Number(entry);
+  }
+  throw new Error('nothing waits for the end of the server');
 }
 
 async function userOf(pid: number): Promise<number> {

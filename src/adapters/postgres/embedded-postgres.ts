@@ -54,7 +54,7 @@ export async function startEmbeddedPostgres(options: {
     await endOrphan(dataDir, logger);
     const url = new URL(await connectionString(folder, binaries, dataDir));
     const start = () => launch(folder, binaries, dataDir, Number(url.port), options.settings ?? {}, logger);
-    afterwards.defer(guardAgainstOrphan(dataDir));
+    afterwards.defer(guardAgainstOrphan(folder.path, dataDir));
     const supervised = supervise(await start(), start, logger);
     afterwards.defer(supervised.stop);
     let stopping: Promise<void> | undefined;

@@ -4,12 +4,15 @@ import { StartupError } from './startup-error.ts';
 
 const ATTEMPTS = 10;
 
+/** Names the process that holds the lock. */
+export const lockFileOf = (folder: string): string => `${folder}/server.lock`;
+
 /**
  * Makes this process the only server in a data folder until it calls the returned release or ends, however it ends: a
  * lock whose process is gone counts for nothing, also when its number has gone to another process.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
-  const file = `${folder}/server.lock`;
+  const file = lockFileOf(folder);
   const mine = `${process.pid} ${await processIdentity(process.pid)}`;
   const draft = `${file}.${process.pid}`;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
