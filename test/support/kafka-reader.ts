@@ -70,7 +70,7 @@ export async function readFeed(
   });
   return {
     messages,
-    async distinct(count, timeoutMs = 60_000) {
+    async distinct(count, timeoutMs = 180_000) {
       await waitUntil(`${count} different messages are read`, () => first.size >= count, { timeoutMs });
       return [...first.values()];
     },
