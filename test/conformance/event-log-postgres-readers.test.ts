@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createPostgresEventLog, type PostgresEventLog } from '../../src/adapters/postgres/event-log.ts';
 import { logPage } from '../../src/adapters/postgres/log-reader.ts';
 import { createPool } from '../../src/adapters/postgres/pool.ts';
@@ -169,10 +169,25 @@ describe('readers of the Postgres event log', () => {
     const page = await log.readLog(LOG_START, 10, { prefixes: ['queue-'] });
     expect(page).toMatchObject({ events: [], caughtUp: false });
     expect(page.position).toBeGreaterThan(LOG_START);
-    // All that a page covers may be read and sorted for it.
-    expect(page.position).toBeLessThanOrEqual(LOG_START + 1_000n);
+    // Who asks for few pages must get through a large log.
+    expect(page.position).toBeGreaterThanOrEqual(LOG_START + 50_000n);
     await seen.caughtUp();
     expect(seen.events.map(({ stream }) => stream)).toEqual(['queue-a.x']);
+  });
+
+  test('look no further than they must for a page of a log with many matches', async () => {
+    await database.pool.query(
+      `insert into events (position, recorded_at, revision, schema_version, stream, type, data, metadata)
+       select nextval('events_position'), 0, 0, 1, 'job-b.' || n, 'Filler', '{}', '{"causationId":"x"}'
+       from generate_series(1, 20000) n`,
+    );
+    await log.head();
+    const queries = vi.spyOn(database.pool, 'query');
+    const page = await log.readLog(LOG_START, 1_500, { prefixes: ['job-'] });
+    const ranges = queries.mock.calls.flatMap(([query]: readonly unknown[]) => rangeOf(query));
+    queries.mockRestore();
+    expect(page.events).toHaveLength(1_500);
+    expect(ranges).toEqual([3_000]);
   });
 
   test.each([
@@ -194,6 +209,13 @@ describe('readers of the Postgres event log', () => {
     }
   });
 });
+
+/** How many positions a statement that reads a page of the log may look at. */
+function rangeOf(query: unknown): readonly number[] {
+  const { text, values } = query as { readonly text?: string; readonly values?: readonly string[] };
+  if (text !== logPage({ prefixes: ['job-'] })) return [];
+  return [Number(values?.[1]) - Number(values?.[0])];
+}
 
 async function otherProcess(url: string): Promise<AsyncDisposable & { readonly log: PostgresEventLog }> {
   const pool = createPool({ connectionString: url });

@@ -4,13 +4,14 @@ import { Batcher } from './batcher.ts';
 import type { HighWater } from './log-high-water.ts';
 import { asText, LOG_COLUMNS, LOG_COLUMNS_WITHOUT_CONTENT, type LogRow, toEvents } from './log-row.ts';
 
+/** Positions a filtered page may cover: matches may be rare, and a page must still come back soon. */
+const WIDEST_FILTERED_PAGE = 50_000n;
 /**
- * Positions a filtered page may cover, for each event that it may hold: matches may be rare, and a page must still come
- * back soon. More would be read in vain: while there are no statistics, as in a database's first minute, PostgreSQL reads
- * and sorts all that a page covers before it takes the first ones.
+ * Where matches are many they are found close by. Looking further at once would be in vain: while there are no statistics,
+ * as in a database's first minute, PostgreSQL reads and sorts all that it may look at before it takes the first ones.
  */
-const POSITIONS_PER_EVENT = 2;
-const LEAST_POSITIONS = 1_000;
+const FIRST_POSITIONS_PER_EVENT = 2;
+const FEWEST_FIRST_POSITIONS = 1_000;
 const MOST_STREAMS = 1_000;
 /** Reads of few streams that come together share a round trip: its cost is nearly all of theirs. */
 const FEW_STREAMS = 16;
@@ -57,9 +58,11 @@ export class LogReader {
       fresh = true;
       if (after >= bound) return { events: [], position: after, caughtUp: true };
     }
-    const widest = BigInt(Math.max(limit * POSITIONS_PER_EVENT, LEAST_POSITIONS));
-    const end = filter.prefixes && bound - after > widest ? after + widest : bound;
-    const events = await this.readBetween(after, end, limit, filter);
+    const end =
+      filter.prefixes && bound - after > WIDEST_FILTERED_PAGE ? after + WIDEST_FILTERED_PAGE : bound;
+    const events = filter.prefixes
+      ? await this.#readWidening(after, end, limit, filter)
+      : await this.readBetween(after, end, limit, filter);
     const last = events.at(-1);
     if (events.length >= limit && last) return { events, position: last.position, caughtUp: false };
     if (end < bound) return { events, position: end, caughtUp: false };
@@ -76,6 +79,23 @@ export class LogReader {
     const text = logPage(filter);
     const values = [after.toString(), upTo.toString(), limit, ...(filter.prefixes ? [filter.prefixes] : [])];
     return toEvents(await this.#rows(text, values));
+  }
+
+  /** The same in steps, each twice as wide as the one before. */
+  async #readWidening(
+    after: Position,
+    upTo: Position,
+    limit: number,
+    filter: LogFilter,
+  ): Promise<readonly StoredEvent[]> {
+    const found: StoredEvent[] = [];
+    let width = BigInt(Math.max(limit * FIRST_POSITIONS_PER_EVENT, FEWEST_FIRST_POSITIONS));
+    for (let from = after; from < upTo && found.length < limit; width *= 2n) {
+      const to = from + width < upTo ? from + width : upTo;
+      found.push(...(await this.readBetween(from, to, limit - found.length, filter)));
+      from = to;
+    }
+    return found;
   }
 
   async truncate(stream: string, beforeRevision: number): Promise<void> {
