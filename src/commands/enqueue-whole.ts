@@ -32,10 +32,10 @@ export type WholeWriter = (
 ) => Promise<readonly EnqueueResult[]>;
 
 /**
- * All or none; `write` asks no gate. First all of the jobs are admitted; what exists already, as when the call is repeated, was. The commit
- * point is the staging area: a crash before it leaves nothing but slots, which are taken back; a crash after it leaves
- * the rest to the relay. From then on the batch can't be given up, so an overloaded log is waited for rather than
- * reported.
+ * All or none; `write` asks no gate. First all of the jobs are admitted; what exists already, as when the call is
+ * repeated, was. The commit point is the staging area: a crash before it leaves nothing but slots, which are taken back;
+ * a crash after it leaves the rest to the relay. From then on the batch can't be given up, so an overloaded log is
+ * waited for rather than reported.
  */
 export function createWholeWriter({ log, gate, staging }: WholeDeps, write: Writer): WholeWriter {
   return async (context, metadata, jobs) => {

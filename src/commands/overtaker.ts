@@ -19,7 +19,7 @@ export interface OvertakerDeps {
 
 /** The projection usually has done it by then. */
 const AFTER_MS = 10;
-/** While it was late a moment ago: appends of another process, once they are under way, hold up the log for so long. */
+/** If it was late a moment ago it will be again: another process appends, and the log is read in the order of its positions. */
 const SOON_MS = 1;
 const LATE_FOR_MS = 500;
 /** Of one tenant in that time: who has more waits behind what it made itself. */
