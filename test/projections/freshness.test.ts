@@ -1,9 +1,8 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
-import type { EventLog } from '../../src/commands/ports.ts';
 import { noMetrics } from '../../src/commands/telemetry.ts';
 import { Freshness } from '../../src/projections/freshness.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabase } from '../support/database.ts';
 import { running } from '../support/running.ts';
 import { runningProjections } from '../support/running-projections.ts';
 import { appendAmounts, environmentOf, tallyProjection } from '../support/tally.ts';
@@ -11,21 +10,10 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const IN_TIME = 60_000;
 
-let database: TestDatabase;
-let log: EventLog;
-
-beforeEach(async () => {
-  await database?.[Symbol.asyncDispose]();
-  database = await createDatabase();
-  log = createMemoryEventLog();
-});
-
-afterAll(async () => {
-  await database?.[Symbol.asyncDispose]();
-});
-
 describe('freshness', () => {
   it('shows how far it is behind to processes that do not run it', async () => {
+    await using database = await createDatabase();
+    const log = createMemoryEventLog();
     const projection = tallyProjection();
     let position = 0n;
     {
@@ -48,6 +36,8 @@ describe('freshness', () => {
   });
 
   it('is reported as gauges by every process', async () => {
+    await using database = await createDatabase();
+    const log = createMemoryEventLog();
     const projection = tallyProjection();
     {
       await using runner = runningProjections(database.pool, log, [projection]);
