@@ -8,6 +8,7 @@ import { createPartitionOf } from '../../src/adapters/kafka/partition-of.ts';
 import { ensureTopics, FEED_TOPICS } from '../../src/adapters/kafka/topics.ts';
 import { noLogger } from '../../src/commands/telemetry.ts';
 import { type KafkaServer, startKafka, whyNoKafka } from '../support/kafka-server.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const skip = whyNoKafka({ login: true }) !== undefined;
 const login = { username: 'me', password: 'secret' };
@@ -42,10 +43,13 @@ describe.skipIf(skip)('a connection to Kafka', { timeout: 180_000 }, () => {
       expect([...partitions.keys()].sort()).toEqual([...FEED_TOPICS].sort());
       const producer = createFeedProducer(client);
       await producer.connect();
-      const [sent] = await producer.send({
-        topic: FEED_TOPICS[0],
-        messages: [{ key: 'acme', value: '{}' }],
-      });
+      // A broker names itself leader of a new partition a moment before it takes anything for it.
+      const sent = await waitUntil('the broker takes what is sent', () =>
+        producer
+          .send({ topic: FEED_TOPICS[0], messages: [{ key: 'acme', value: '{}' }] })
+          .then(([first]) => first)
+          .catch(() => undefined),
+      );
       await producer.disconnect();
       expect(sent).toMatchObject({ errorCode: 0 });
     },
