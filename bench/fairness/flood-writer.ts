@@ -20,11 +20,12 @@ console.log(JSON.stringify({ seconds: (performance.now() - began) / 1_000 }));
 await engine.stop();
 process.exit(0);
 
-/** How many were refused, once it makes sense to try them again. */
+/** How many were refused, once all of them may fit. */
 async function enqueue(count: number): Promise<number> {
   const flood = Array.from({ length: count }, () => ({ type: 'flood', payload: { at: 0 } }));
   const results = await engine.enqueue('flood', flood);
   const refused = results.flatMap((result) => (result.kind === 'refused' ? [result] : []));
-  if (refused.length > 0) await pause(refused[0]?.quota?.retryAfterMs ?? 1_000);
+  const last = refused.at(-1);
+  if (last) await pause(last.quota?.retryAfterMs ?? 1_000);
   return refused.length;
 }

@@ -153,12 +153,11 @@ export class AdmissionLine {
     const { reservationId } = slots;
     const paced = pace?.granted ?? jobIds.length;
     const aheadFrom = slots.granted - slots.ahead;
-    const overPace = pace?.refusal && exceeded(pace.refusal);
     const noSlot = slots.refusal && exceeded(slots.refusal);
     const admitted: Admission = { kind: 'admitted', reservationId };
     let late = 0;
     const admissions = jobIds.map((_, index): Admission => {
-      if (index >= paced && overPace) return overPace;
+      if (index >= paced && pace?.refusal) return exceeded(pace.refusal(index));
       if (index >= slots.granted && noSlot) return noSlot;
       const wait = pace?.dueInMs(index) ?? 0;
       const byPace = wait > 0 ? now + wait : 0;
@@ -166,7 +165,7 @@ export class AdmissionLine {
       const runAt = Math.max(byPace, index >= aheadFrom ? slots.aheadAt : 0);
       return runAt > 0 ? { kind: 'admitted', reservationId, runAt } : admitted;
     });
-    this.#note(pace?.refusal, jobIds.length - paced, 'refused');
+    this.#note(pace?.refusal?.(paced), jobIds.length - paced, 'refused');
     this.#note(slots.refusal, paced - slots.granted, 'refused');
     this.#note(pace?.limit, late, 'delayed');
     this.#note(slots.postponed, slots.ahead, 'delayed');

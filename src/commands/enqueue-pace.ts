@@ -12,8 +12,8 @@ export interface Pace {
   dueInMs(index: number): number;
   /** What puts jobs off. */
   readonly limit: QuotaRefusal;
-  /** Why the others are not; absent: all are. */
-  readonly refusal?: QuotaRefusal | undefined;
+  /** Why job number `index` is not, and when it would be if those before it were sent as they fit; absent: all are. */
+  readonly refusal?: ((index: number) => QuotaRefusal) | undefined;
 }
 
 /** Takes as much of the tenant's rate as there is. `delay`: what is above it is put off rather than refused. */
@@ -34,9 +34,9 @@ export async function takePace(
   const limit = { limit: 'enqueuesPerSecond', value: rate.perSecond, used: rate.perSecond } as const;
   const due = (index: number): number => dueInMs(taken, rate, index);
   if (granted === wanted) return { granted, limit, dueInMs: due };
-  // More at once than the bucket holds never fits.
-  const never = whole && wanted > rate.burst && !delay;
-  const retryAfterMs = never ? undefined : Math.max(1, due(whole ? wanted - 1 : granted) - aheadMs);
-  const resetAt = retryAfterMs === undefined ? undefined : now + retryAfterMs;
-  return { granted, limit, dueInMs: due, refusal: { ...limit, resetAt, retryAfterMs } };
+  const refusal = (index: number): QuotaRefusal => {
+    const retryAfterMs = Math.max(1, due(whole ? wanted - 1 : index) - aheadMs);
+    return { ...limit, resetAt: now + retryAfterMs, retryAfterMs };
+  };
+  return { granted, limit, dueInMs: due, refusal };
 }

@@ -1,4 +1,5 @@
-import { mustReserve, type QuotaLimits } from '../domain/tenant-quota/limits.ts';
+import { limitOfBatches } from '../domain/tenant-quota/headroom.ts';
+import { mustReserve, type QuotaLimits, type QuotaTerms } from '../domain/tenant-quota/limits.ts';
 import { rateOf } from '../domain/tenant-quota/rate-bucket.ts';
 import type { TenantQuota } from '../domain/tenant-quota/state.ts';
 import {
@@ -94,6 +95,8 @@ export class QuotaGate {
     if (!quota || candidates.length === 0) return candidates.map(() => ADMITTED);
     const refusals = this.#weigh(tenantId, quota.terms.limits, candidates);
     if (refusals && whole) return candidates.map((_, index) => refusals.get(index) ?? BATCH_REFUSED);
+    const above = whole && this.#aboveLimit(tenantId, quota.terms, candidates.length);
+    if (above) return candidates.map(() => above);
     const fitting = refusals ? candidates.filter((_, index) => !refusals.has(index)) : candidates;
     const admissions = needsLine(quota, this.#clock.now())
       ? await this.#lineUp(
@@ -137,6 +140,15 @@ export class QuotaGate {
     if (!last) return undefined;
     this.#noted(tenantId, last, refusals.size, 'refused');
     return refusals;
+  }
+
+  /** Why an atomic batch of so many jobs never fits; undefined: it may. */
+  #aboveLimit(tenantId: string, terms: QuotaTerms, jobs: number): Refused | undefined {
+    const limit = limitOfBatches(terms, jobs);
+    if (!limit) return undefined;
+    const quota = { ...limit, used: jobs };
+    this.#noted(tenantId, quota, jobs, 'refused');
+    return { kind: 'refused', reason: 'batch_above_limit', quota };
   }
 
   async #lineUp(

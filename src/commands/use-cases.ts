@@ -19,7 +19,7 @@ export interface JobSnapshot {
 export type Refused = {
   readonly kind: 'refused';
   readonly reason: JobRejection | RequestRejection;
-  /** With quota_exceeded. */
+  /** With quota_exceeded and batch_above_limit. */
   readonly quota?: QuotaRefusal | undefined;
   /** With tenant_suspended. */
   readonly suspension?: Pick<Suspension, 'reason' | 'until'> | undefined;
@@ -29,7 +29,7 @@ export type Refused = {
 export interface QuotaRefusal {
   readonly limit: LimitName;
   readonly value: number;
-  /** Of the limit, when the job was refused; for payloadBytes the bytes of this payload. */
+  /** Of the limit, when the job was refused; for payloadBytes the bytes of this payload, for a batch above a limit its jobs. */
   readonly used: number;
   /** When the limit counts from 0 again, milliseconds since 1970; absent: not by time alone. */
   readonly resetAt?: number | undefined;
@@ -44,6 +44,8 @@ export type RequestRejection =
   | 'payload_too_large'
   /** A limit of the tenant: `quota` says which. */
   | 'quota_exceeded'
+  /** An atomic batch of more jobs than a limit of the tenant ever takes at once: `quota` says which. */
+  | 'batch_above_limit'
   /** The tenant may not enqueue: `suspension` says why. */
   | 'tenant_suspended'
   /** Nothing is wrong with this one, but with another of an atomic batch. */

@@ -7,7 +7,7 @@ export class JobsApiError extends Error {
   readonly requestId: string | undefined;
   /** What is wrong where, when the request itself was at fault. */
   readonly errors: readonly { readonly pointer: string; readonly detail: string }[];
-  /** Which limit of the tenant was reached, with quota-exceeded and payload-too-large. */
+  /** Which limit of the tenant was reached, with quota-exceeded, batch-above-limit and payload-too-large. */
   readonly quota: QuotaRefusal | undefined;
   /** Why the tenant takes no jobs, with tenant-paused. */
   readonly suspension: { readonly reason: string; readonly until: string | null } | undefined;

@@ -130,21 +130,61 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       expect(results).toMatchObject([{ snapshot: { job: { runAt } } }, { snapshot: { job: { runAt } } }]);
     });
 
-    it('refuses what is above the rate and says when to come back', async () => {
+    it('refuses what is above the rate and says of each job when to come back', async () => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ enqueuesPerSecond: 4, enqueueBurst: 2 }));
-      expect(await enqueue(3)).toMatchObject([
+      const refused = (retryAfterMs: number) => ({
+        kind: 'refused',
+        reason: 'quota_exceeded',
+        quota: { limit: 'enqueuesPerSecond', value: 4, retryAfterMs, resetAt: NOON + retryAfterMs },
+      });
+      expect(await enqueue(4)).toMatchObject([
         { kind: 'created' },
         { kind: 'created' },
-        {
-          kind: 'refused',
-          reason: 'quota_exceeded',
-          quota: { limit: 'enqueuesPerSecond', value: 4, retryAfterMs: 250, resetAt: NOON + 250 },
-        },
+        refused(250),
+        refused(500),
       ]);
       clock.pass(250);
       expect(created(await enqueue(2))).toHaveLength(1);
       expect(await quotaEvents(log, 'QuotaReserved')).toEqual([]);
+    });
+
+    it('says when all of an atomic batch are within the rate', async () => {
+      const { enqueue, enqueueJobs, setTerms } = gated(log, clock);
+      await setTerms(termsOf({ enqueuesPerSecond: 4, enqueueBurst: 2 }));
+      await enqueue(2);
+      const batch = () => enqueueJobs(caller(), [jobRequest(), jobRequest()], { atomic: true });
+      const refused = { reason: 'quota_exceeded', quota: { retryAfterMs: 500 } };
+      expect(await batch()).toMatchObject([refused, refused]);
+      clock.pass(500);
+      expect(created(await batch())).toHaveLength(2);
+    });
+
+    it.each([
+      [
+        { enqueuesPerSecond: 4, enqueueBurst: 2 },
+        { limit: 'enqueueBurst', value: 2 },
+      ],
+      [{ enqueuesPerSecond: 2 }, { limit: 'enqueueBurst', value: 2 }],
+      [{ unfinishedJobs: 2 }, { limit: 'unfinishedJobs', value: 2 }],
+      [{ jobsPerDay: 1 }, { limit: 'jobsPerDay', value: 1 }],
+    ] as const)(
+      'tells an atomic batch that never fits %o from one that does not fit now',
+      async (limits, quota) => {
+        const { enqueue, enqueueJobs, setTerms } = gated(log, clock);
+        await setTerms(termsOf(limits));
+        const batch = [jobRequest(), jobRequest(), jobRequest()];
+        const refused = { kind: 'refused', reason: 'batch_above_limit', quota: { ...quota, used: 3 } };
+        expect(await enqueueJobs(caller(), batch, { atomic: true })).toEqual([refused, refused, refused]);
+        expect(created(await enqueue(quota.value))).toHaveLength(quota.value);
+      },
+    );
+
+    it('puts off an atomic batch that is above the rate or the day', async () => {
+      const { enqueueJobs, setTerms } = gated(log, clock);
+      await setTerms(termsOf({ enqueuesPerSecond: 1, jobsPerDay: 2 }, { onExceed: 'delay' }));
+      const batch = Array.from({ length: 4 }, () => jobRequest());
+      expect(created(await enqueueJobs(caller(), batch, { atomic: true }))).toHaveLength(4);
     });
 
     it('spreads what is above the rate when the terms say so', async () => {

@@ -77,6 +77,18 @@ describe('a limit', () => {
     });
   });
 
+  it('tells an atomic batch that never fits to be smaller', async () => {
+    const caller = await tenantWith({ enqueuesPerSecond: 9, enqueueBurst: 2 });
+    const jobs = [{ type: 't' }, { type: 't' }, { type: 't' }];
+    const answer = await caller.call('POST', '/v1/jobs/bulk', { jobs, atomic: true });
+    expect(answer).toMatchObject({
+      status: 422,
+      body: { code: 'batch-above-limit', quota: { limit: 'enqueueBurst', value: 2, used: 3, resetAt: null } },
+    });
+    expect(answer.headers.get('retry-after')).toBeNull();
+    expect((await caller.call('POST', '/v1/jobs/bulk', { jobs })).body.counts).toMatchObject({ created: 2 });
+  });
+
   it('payloadBytes refuses the payload, and names the limit of the tenant', async () => {
     const caller = await tenantWith({ payloadBytes: 20 });
     expect((await enqueue(caller, 'short')).status).toBe(201);
@@ -120,12 +132,13 @@ describe('a limit', () => {
   it('is kept for each job of a batch, and for an atomic batch as a whole', async () => {
     const caller = await tenantWith({ jobsPerDay: 3 });
     const jobs = Array.from({ length: 5 }, () => ({ type: 't' }));
-    const whole = await caller.call('POST', '/v1/jobs/bulk', { jobs, atomic: true });
+    await enqueue(caller);
+    const whole = await caller.call('POST', '/v1/jobs/bulk', { jobs: jobs.slice(0, 3), atomic: true });
     expect(whole).toMatchObject({ status: 429, body: { code: 'quota-exceeded' } });
-    expect(await jobsIn(caller)).toBe(0);
+    expect(await jobsIn(caller)).toBe(1);
     const each = await caller.call('POST', '/v1/jobs/bulk', { jobs });
-    expect(each).toMatchObject({ status: 200, body: { counts: { created: 3, rejected: 2 } } });
-    expect(each.body.results[3].problem).toMatchObject({ status: 429, quota: { limit: 'jobsPerDay' } });
+    expect(each).toMatchObject({ status: 200, body: { counts: { created: 2, rejected: 3 } } });
+    expect(each.body.results[2].problem).toMatchObject({ status: 429, quota: { limit: 'jobsPerDay' } });
     expect(await jobsIn(caller)).toBe(3);
   });
 

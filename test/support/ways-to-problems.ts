@@ -173,6 +173,10 @@ export const WAYS: Readonly<
     reason: 'quota_exceeded',
     quota: { limit: 'jobsPerDay', value: 5, used: 5 },
   }),
+  'batch-above-limit': refusedEnqueue({
+    reason: 'batch_above_limit',
+    quota: { limit: 'enqueueBurst', value: 5, used: 6 },
+  }),
   'tenant-paused': refused('tenant_suspended'),
   'plan-not-found': { request: ['GET', '/v1/plans/none'] },
   'plan-taken': { request: ['PUT', '/v1/plans/p', {}, PLATFORM] },

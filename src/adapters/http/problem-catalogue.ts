@@ -209,6 +209,12 @@ export const PROBLEMS = {
     title: 'Time out of range',
     meaning: 'runAt or deadlineAt is too far ahead, or the deadline is not after the start.',
   },
+  'batch-above-limit': {
+    status: 422,
+    title: 'Batch above a limit',
+    meaning:
+      'The atomic batch has more jobs than a limit of the tenant ever takes at once; nothing was enqueued. `quota` names the limit. Send smaller batches, or leave out `atomic`.',
+  },
   'quota-exceeded': {
     status: 429,
     title: 'Quota exceeded',

@@ -15,6 +15,13 @@ export function quotaDetails({ reason, quota, suspension }: Refused): ProblemOpt
       quota: { limit, value, used, resetAt: null },
     };
   }
+  if (quota && reason === 'batch_above_limit') {
+    const { limit, value, used } = quota;
+    return {
+      detail: `an atomic batch of ${used} jobs never fits: the tenant's limit ${limit} is ${value}; send smaller batches, or leave out "atomic"`,
+      quota: { limit, value, used, resetAt: null },
+    };
+  }
   if (quota) {
     const { limit, value, used, resetAt, retryAfterMs = SOMETIME_MS } = quota;
     const until = resetAt === undefined ? '' : `; it begins anew at ${formatTime(resetAt)}`;

@@ -1,5 +1,6 @@
 import { startOfDay } from './day.ts';
-import type { LimitName } from './limits.ts';
+import type { LimitName, QuotaTerms } from './limits.ts';
+import { rateOf } from './rate-bucket.ts';
 import type { TenantQuota } from './state.ts';
 
 /** How many more jobs a tenant may have. */
@@ -39,4 +40,19 @@ export function brokenLimit(quota: TenantQuota, wanted = 1): ReachedLimit | unde
   const { today, ahead } = headroomOf(quota);
   if (jobsPerDay === null || wanted <= today + ahead) return undefined;
   return { limit: 'jobsPerDay', value: jobsPerDay, used: usedToday, resetAt: startOfDay(day + 1) };
+}
+
+/** The limit that never takes `jobs` at once, however little of it is used; undefined when they fit some day. */
+export function limitOfBatches(
+  { limits, onExceed }: QuotaTerms,
+  jobs: number,
+): Pick<ReachedLimit, 'limit' | 'value'> | undefined {
+  const { unfinishedJobs, jobsPerDay } = limits;
+  if (unfinishedJobs !== null && jobs > unfinishedJobs)
+    return { limit: 'unfinishedJobs', value: unfinishedJobs };
+  const days = onExceed === 'delay' ? 2 : 1;
+  if (jobsPerDay !== null && jobs > jobsPerDay * days) return { limit: 'jobsPerDay', value: jobsPerDay };
+  const rate = rateOf(limits);
+  if (rate && onExceed === 'reject' && jobs > rate.burst) return { limit: 'enqueueBurst', value: rate.burst };
+  return undefined;
 }

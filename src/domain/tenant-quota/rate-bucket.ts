@@ -56,6 +56,6 @@ export function takeFrom(
   };
 }
 
-/** When job number `index` of those asked for is due, from now: for the ones granted and the first that is not. */
+/** When job number `index` of those asked for is due, from now. */
 export const dueInMs = ({ firstDueInMs }: Taken, { perSecond }: Rate, index: number): number =>
   Math.max(0, Math.ceil(firstDueInMs + (index * 1000) / perSecond - ROUNDING));

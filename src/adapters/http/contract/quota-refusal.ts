@@ -4,7 +4,7 @@ import { time } from './values.ts';
 
 export const limitName = z.enum(LIMIT_NAMES);
 
-/** What a limit was full of: in the problems `quota-exceeded` and `payload-too-large`. */
+/** What a limit was full of: in the problems `quota-exceeded`, `batch-above-limit` and `payload-too-large`. */
 export const quotaRefusal = z
   .object({
     limit: limitName,

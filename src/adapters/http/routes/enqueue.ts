@@ -65,7 +65,11 @@ export function enqueueRoutes(app: App, parts: ServerParts): void {
         description: 'Every job has its own outcome; with `atomic` all are created (201) or none is.',
         tags: TAGS,
         body: enqueueJobsRequest,
-        response: answers({ 200: enqueueJobsResponse, 201: enqueueJobsResponse }, ...WRITE_PROBLEMS),
+        response: answers(
+          { 200: enqueueJobsResponse, 201: enqueueJobsResponse },
+          ...WRITE_PROBLEMS,
+          'batch-above-limit',
+        ),
       },
     },
     async (request, reply) => {
