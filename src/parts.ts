@@ -10,6 +10,7 @@ import type { KafkaOptions } from './adapters/kafka/options.ts';
 import { createPublishing } from './adapters/kafka/publishing.ts';
 import type { RepublicationStore } from './adapters/kafka/republication.ts';
 import { Republisher } from './adapters/kafka/republisher.ts';
+import { apiKeyEnd } from './adapters/postgres/api-keys.ts';
 import { createForwarderStatus, type ForwarderStatus } from './adapters/postgres/forwarder-status.ts';
 import { createForwarderStore } from './adapters/postgres/forwarder-store.ts';
 import { postgresHeartbeatPath } from './adapters/postgres/heartbeat-path.ts';
@@ -210,7 +211,14 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     stagedJobsRelay,
     useCases,
     queries,
-    operations: new BulkOperations({ store: operationStore, queries, useCases, ids, logger }),
+    operations: new BulkOperations({
+      store: operationStore,
+      queries,
+      useCases,
+      keyEnd: apiKeyEnd(pool),
+      ids,
+      logger,
+    }),
     operationStore,
     readJob: createReadJob({ log }),
     access: createAccess({ pool, log, clock, ids }),

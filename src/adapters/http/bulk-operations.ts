@@ -4,6 +4,7 @@ import type { Ids } from '../../commands/ports.ts';
 import { type Logger, noLogger } from '../../commands/telemetry.ts';
 import type { UseCases } from '../../commands/use-cases.ts';
 import { unreachable } from '../../domain/decider.ts';
+import type { Actor } from '../../domain/metadata.ts';
 import type { JobFilter, Queries } from '../../projections/queries.ts';
 import { isDatabaseAway } from '../postgres/sql-errors.ts';
 import type {
@@ -18,6 +19,8 @@ export interface BulkOperationsDeps {
   readonly store: OperationStore;
   readonly queries: Pick<Queries, 'listJobs' | 'listDeadLetters'>;
   readonly useCases: Pick<UseCases, 'cancelJob' | 'retryJob' | 'replayDeadLetter' | 'purgeDeadLetter'>;
+  /** Why an actor may go on no longer; undefined: it may. */
+  readonly keyEnd: (actor: Actor) => Promise<string | undefined>;
   readonly ids: Ids;
   readonly logger?: Logger | undefined;
 }
@@ -78,13 +81,20 @@ export class BulkOperations {
   }
 
   async #carryOut(operation: OpenOperation, signal: AbortSignal): Promise<void> {
-    const { store, queries, logger = noLogger } = this.#deps;
+    const { store, queries, keyEnd, logger = noLogger } = this.#deps;
     const { operationId, order, caller } = operation;
     let { cursor, ...counts }: { cursor: string | null } & OperationCounts = operation;
     try {
       while (!signal.aborted) {
         const found = await find(queries, caller.tenantId, order, cursor);
-        counts = add(counts, await this.#changePage(operation, found.jobIds, signal));
+        for (let at = 0; at < found.jobIds.length; at += AT_ONCE) {
+          // For every few jobs: whoever revokes a key does not want to wait for the end of a page.
+          const end = await keyEnd(caller.actor);
+          if (end !== undefined)
+            return await store.finish(operationId, counts, `${end}; what was changed stays changed`);
+          const some = found.jobIds.slice(at, at + AT_ONCE);
+          counts = add(counts, await this.#changeSome(operation, some, signal));
+        }
         cursor = found.cursor;
         if (cursor === null) return await store.finish(operationId, counts);
         if (!(await store.save(operationId, cursor, counts))) return;
@@ -97,17 +107,13 @@ export class BulkOperations {
     }
   }
 
-  async #changePage(
+  async #changeSome(
     operation: OpenOperation,
     jobIds: readonly string[],
     signal: AbortSignal,
   ): Promise<OperationCounts> {
-    let changed = 0;
-    for (let at = 0; at < jobIds.length; at += AT_ONCE) {
-      const some = jobIds.slice(at, at + AT_ONCE);
-      const outcomes = await Promise.all(some.map((jobId) => this.#changeOne(operation, jobId, signal)));
-      changed += outcomes.filter(Boolean).length;
-    }
+    const outcomes = await Promise.all(jobIds.map((jobId) => this.#changeOne(operation, jobId, signal)));
+    const changed = outcomes.filter(Boolean).length;
     return { seen: jobIds.length, changed, refused: jobIds.length - changed };
   }
 

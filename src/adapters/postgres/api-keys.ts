@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type pg from 'pg';
+import type { Actor } from '../../domain/metadata.ts';
 import type { Credentials, Principal, Role } from '../http/principal.ts';
 import { createKeyVault } from './key-vault.ts';
 
@@ -41,6 +42,21 @@ export const apiKeyCredentials = (pool: pg.Pool): Credentials => ({
   },
 });
 
+/**
+ * Says, in words, why an actor may not go on with what it began; undefined: it may. It is the key that counts, not the
+ * secret: a rotation ends nothing. A token counts when something begins and not later: nobody can revoke it here, and it is
+ * made to live for minutes only.
+ */
+export const apiKeyEnd =
+  (pool: pg.Pool) =>
+  async ({ id, auth }: Actor): Promise<string | undefined> => {
+    if (auth !== 'api_key') return undefined;
+    const keyId = ACTOR.exec(id)?.[1];
+    const { rows } = await pool.query<{ readonly ended: string | null }>(FIND_END, [keyId]);
+    const ended = rows[0] ? rows[0].ended : 'is gone';
+    return ended === null ? undefined : `the key that asked for it, ${id}, ${ended}`;
+  };
+
 interface StoredKey {
   readonly key_id: string;
   readonly name: string;
@@ -60,6 +76,9 @@ function isSecretOf({ secret_hash, previous_hash }: StoredKey, digest: Buffer): 
   return isCurrent || isPrevious;
 }
 
+/** What principalOf makes of a key, whatever its name is. */
+const ACTOR = / \(([a-z0-9]{12})\)$/;
+
 const principalOf = ({ key_id, name, tenants, role, expires_at }: StoredKey): Principal => ({
   name: `${name} (${key_id})`,
   auth: 'api_key',
@@ -77,6 +96,15 @@ from api_keys
 where key_id = $1
   and revoked_at is null
   and (expires_at is null or expires_at > now())`;
+
+const FIND_END = `
+select
+  case
+    when revoked_at is not null then 'was revoked'
+    when expires_at <= now() then 'has expired'
+  end as ended
+from api_keys
+where key_id = $1`;
 
 const MARK_USED = `
 update api_keys
