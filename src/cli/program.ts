@@ -37,13 +37,16 @@ Settings
 Exit codes
 ${EXIT_MEANINGS.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}`;
 
-/** Every command, ready to be parsed or described. */
-export function createProgram(): Command {
+/** Every command, ready to be parsed or described. `writeErr` takes what is said about command lines not understood. */
+export function createProgram(
+  writeErr: (text: string) => void = (text) => process.stderr.write(text),
+): Command {
   const program = new Command('eventzr-jobs')
     .description('Run and operate Eventzr Jobs. Ask any command for --help.')
     .option('--url <url>', 'address of the service (JOBS_URL)')
     .option('--json', 'answer for programs: one JSON document, or one to a line for streams')
     .version(version())
+    .configureOutput({ writeErr })
     .configureHelp({ showGlobalOptions: true, sortOptions: false })
     .showSuggestionAfterError()
     .showHelpAfterError('Add --help to see what there is.')

@@ -7,12 +7,13 @@ import { createProgram } from './program.ts';
 
 /** Runs one command line (without the program's name) and answers its exit code. Never rejects. */
 export async function runCli(args: readonly string[]): Promise<number> {
+  const json = args.includes('--json');
   try {
-    const program = createProgram();
+    const program = json ? createProgram(() => {}) : createProgram();
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
-    return fail(error, args.includes('--json'));
+    return fail(error, json);
   }
 }
 
@@ -24,8 +25,11 @@ interface Failure {
 }
 
 function fail(error: unknown, json: boolean): number {
-  // Commander has said it already.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.ok;
+    // For people, Commander has said it already.
+    if (!json) return EXIT.usage;
+  }
   const { exitCode, hint, ...about } = failureOf(error);
   if (json) process.stderr.write(`${JSON.stringify({ error: about })}\n`);
   else process.stderr.write(`eventzr-jobs: ${about.message}${hint ? `\n  ${hint}` : ''}\n`);
@@ -33,6 +37,9 @@ function fail(error: unknown, json: boolean): number {
 }
 
 function failureOf(error: unknown): Failure {
+  if (error instanceof CommanderError) {
+    return { exitCode: EXIT.usage, code: 'usage', message: misunderstood(error) };
+  }
   if (error instanceof CliError) {
     return { exitCode: error.exitCode, code: error.code, message: error.message };
   }
@@ -52,6 +59,12 @@ function failureOf(error: unknown): Failure {
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { exitCode: EXIT.refused, code: 'unexpected', message };
 }
+
+/** Without a subcommand Commander shows help and gives no message; suggestions are a line of their own. */
+const misunderstood = ({ code, message }: CommanderError): string =>
+  code === 'commander.help'
+    ? 'give a command; --help shows them'
+    : message.replace(/^error: /, '').replaceAll('\n', ' ');
 
 const HINTS: Readonly<Record<string, string>> = {
   unauthenticated: 'is JOBS_API_KEY a key of this service, not revoked and not expired? See: keys list',

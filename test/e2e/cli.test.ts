@@ -61,6 +61,20 @@ describe('exit codes', () => {
     expect(JSON.parse(err)).toMatchObject({ error: { code: 'job-not-found' } });
   });
 
+  it.each([
+    ['an unknown command', ['enqeue'], "unknown command 'enqeue'"],
+    ['an unknown option', ['list', '--colour'], "unknown option '--colour'"],
+    ['a missing argument', ['get'], "missing required argument 'job'"],
+    ['a value that is none', ['enqueue', 't', '--priority', '99'], 'write a whole number from 1 to 9'],
+    ['half a command', ['queues'], 'give a command'],
+    ['no command', [], 'give a command'],
+  ])('come with an error that programs can read for %s', async (_, args, message) => {
+    const { code, out, err } = await jobs(...args, '--json');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(JSON.parse(err)).toEqual({ error: { code: 'usage', message: expect.stringContaining(message) } });
+    expect(JSON.parse(err).error.message).not.toMatch(/^error: |\n/);
+  });
+
   it('1 on a database that no service has set up, and what to do', async () => {
     await using database = await createDatabase();
     await database.pool.query('drop schema eventzr cascade');
