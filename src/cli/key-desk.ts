@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { createAccess } from '../access.ts';
 import type {
   CreateKeyRequest,
-  Key,
+  KeyPage,
   KeyWithToken,
   RotateKeyRequest,
 } from '../adapters/http/contract/keys.ts';
@@ -12,15 +12,22 @@ import { systemClock, systemIds } from '../adapters/system.ts';
 import type { ManageKeys } from '../commands/manage-keys.ts';
 import { noLogger, noMetrics } from '../commands/telemetry.ts';
 import { openLog } from '../open-log.ts';
-import { CliError } from './cli-error.ts';
+import { InvalidCursorError } from '../projections/queries.ts';
+import { CliError, usageError } from './cli-error.ts';
 import { withDatabase } from './database.ts';
 import { sessionOf } from './session.ts';
 
 type NewKey = CreateKeyRequest & { readonly tenants: Exclude<CreateKeyRequest['tenants'], undefined> };
 
+export interface KeyQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+  readonly tenant?: string;
+}
+
 /** Where keys are made. */
 export interface KeyDesk {
-  list(tenant?: string): Promise<readonly Key[]>;
+  list(query: KeyQuery): Promise<KeyPage>;
   create(key: NewKey): Promise<KeyWithToken>;
   rotate(id: string, rotation: RotateKeyRequest): Promise<KeyWithToken>;
   revoke(id: string, reason?: string): Promise<void>;
@@ -32,22 +39,8 @@ export function atKeyDesk<Result>(
   { api = false }: { readonly api?: boolean },
   task: (desk: KeyDesk) => Promise<Result>,
 ): Promise<Result> {
-  return api ? task(serviceDesk(command)) : atDatabase(task);
+  return api ? task(sessionOf(command).client.keys) : atDatabase(task);
 }
-
-function serviceDesk(command: Command): KeyDesk {
-  const { keys } = sessionOf(command).client;
-  return {
-    ...keys,
-    async list(tenant) {
-      const all = await keys.list();
-      return tenant === undefined ? all : all.filter((key) => isFor(key, tenant));
-    },
-  };
-}
-
-const isFor = ({ tenants }: Key, tenant: string): boolean =>
-  tenants !== '*' && tenants.every((one) => one === tenant);
 
 function atDatabase<Result>(task: (desk: KeyDesk) => Promise<Result>): Promise<Result> {
   const clock = systemClock;
@@ -68,7 +61,13 @@ type Caller = Parameters<ManageKeys['create']>[0];
 
 function databaseDesk(keys: ManageKeys, caller: Caller): KeyDesk {
   return {
-    list: async (tenant) => (await keys.list(tenant === undefined ? '*' : [tenant])).map(keyView),
+    async list({ tenant, ...page }) {
+      const found = await keys.list(tenant === undefined ? '*' : [tenant], page).catch((error: unknown) => {
+        throw error instanceof InvalidCursorError ? usageError(error.message) : error;
+      });
+      const { rows, nextCursor, prevCursor } = found;
+      return { data: rows.map(keyView), nextCursor, prevCursor };
+    },
     async create({ expiresAt, ...key }) {
       const made = await keys.create(caller, { ...key, expiresAt: at(expiresAt) });
       return { ...keyView(made.key), token: made.token };

@@ -22,6 +22,18 @@ export interface NewSecret {
 /** Tenants whose keys are meant: a key belongs to them when it acts for no others. */
 export type KeyScope = readonly string[] | '*';
 
+export interface KeyPageRequest {
+  /** 1..200 */
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+export interface KeyPage {
+  readonly rows: readonly KeyRow[];
+  readonly nextCursor: string | null;
+  readonly prevCursor: string | null;
+}
+
 /**
  * Where the hashes of secrets are. Written after the key's event, by its revision, so that changes that overtake each
  * other end as their events do.
@@ -30,8 +42,11 @@ export interface KeyVault {
   /** For a new key, or for the one given. */
   newSecret(keyId?: string): NewSecret;
   find(keyId: string, scope: KeyScope): Promise<KeyRow | undefined>;
-  /** Working ones first, then the newest; at most 1,000. */
-  list(scope: KeyScope): Promise<readonly KeyRow[]>;
+  /**
+   * Working ones first, then the newest. Later pages go by what worked at the time of the first, so a key that ends meanwhile
+   * is in one of them, once. Throws an error with code invalid_cursor.
+   */
+  list(scope: KeyScope, page: KeyPageRequest): Promise<KeyPage>;
   insert(
     secret: NewSecret,
     key: Pick<KeyRow, 'name' | 'tenants' | 'role' | 'createdAt' | 'expiresAt'>,

@@ -6,7 +6,7 @@ import { apiKeyCodec } from './api-key-codec.ts';
 import type { CallContext } from './call-context.ts';
 import { ContendedError } from './contended-error.ts';
 import { Handler } from './handle.ts';
-import type { KeyRow, KeyScope, KeyVault } from './key-vault.ts';
+import type { KeyPage, KeyPageRequest, KeyRow, KeyScope, KeyVault } from './key-vault.ts';
 import { commandMetadataFor } from './metadata-for.ts';
 import type { Clock, EventLog, Ids, Position } from './ports.ts';
 
@@ -54,7 +54,8 @@ export type KeyRefused = {
 
 /** Keys to the service. Whether the caller may hand out what it asks for is decided where the caller is known. */
 export interface ManageKeys {
-  list(scope: KeyScope): Promise<readonly KeyRow[]>;
+  /** Working ones first, then the newest. Throws an error with code invalid_cursor. */
+  list(scope: KeyScope, page: KeyPageRequest): Promise<KeyPage>;
   create(context: KeyContext, key: NewKey): Promise<KeyWithToken>;
   rotate(
     context: KeyContext,
@@ -94,7 +95,7 @@ export function createManageKeys({ log, vault, clock, ids }: ManageKeysDeps): Ma
   }
 
   return {
-    list: (scope) => vault.list(scope),
+    list: (scope, page) => vault.list(scope, page),
 
     async create(context, { name, tenants: named, role, expiresAt, reason }) {
       // A key that has one tenant twice would ask which one is meant.

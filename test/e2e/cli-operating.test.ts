@@ -148,6 +148,16 @@ describe('keys', () => {
       new RegExp(`^${made.id} +board +other +viewer +until `, 'm'),
     );
     expect((await jobs('keys', 'list', '--json')).out).not.toContain(made.token);
+    const page = await json('keys', 'list', '--limit', '1');
+    expect([page.data.length, page.nextCursor]).toEqual([1, expect.any(String)]);
+    const every = await jobs('keys', 'list', '--all', '--json');
+    expect(
+      every.out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).id),
+    ).toContain(made.id);
+    expect((await jobs('keys', 'list', '--cursor', 'x')).code).toBe(2);
     const rotated = await json('keys', 'rotate', made.id, '--reason', 'routine');
     await waitUntil('the first secret is refused', () => refuses(service.url, made.token));
     const now = { ...as, JOBS_API_KEY: rotated.token };
@@ -161,6 +171,8 @@ describe('keys', () => {
 
   it('are made through the service, too, and the audit says who made them', async () => {
     const made = await json('keys', 'create', '--api', '--tenant', 'acme', '--role', 'viewer');
+    const listed = await json('keys', 'list', '--api', '--tenant', 'acme', '--limit', '200');
+    expect(listed.data.map(({ id }: { id: string }) => id)).toContain(made.id);
     expect((await jobs('keys', 'revoke', '--api', made.id, '--reason', 'not needed')).code).toBe(0);
     const outside = await jobs('keys', 'create', '--api', '--tenant', 'other', '--role', 'viewer');
     expect(outside).toMatchObject({ code: 1, err: expect.stringContaining('the key would do more') });

@@ -34,7 +34,7 @@ describe('API keys', () => {
     const made = (await call('POST', '/v1/keys', { name: 'shop', role: 'producer' })).body;
     const rotated = (await call('POST', `/v1/keys/${made.id}/rotate`, { graceMs: 60_000 })).body;
     await waitUntil('the use is noted', async () => {
-      const keys = await createKeyVault(api.database.pool).list([tenantId]);
+      const { rows: keys } = await createKeyVault(api.database.pool).list([tenantId], { limit: 200 });
       return keys.some(({ lastUsedAt }) => lastUsedAt !== null);
     });
     const { rows } = await api.database.pool.query(

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApiKey } from '../../src/adapters/postgres/api-keys.ts';
+import { JobsClient } from '../../src/sdk/index.ts';
 import { type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -147,6 +148,47 @@ describe('keys', () => {
     expect(ids).toEqual(expect.arrayContaining([shared.id, platform.keyId]));
     const named = await platform.call('GET', `/v1/keys?tenant=${tenantId}`);
     expect(named.body.data).toHaveLength(1);
+  });
+
+  it('are listed page by page, each once, whatever ends or begins to work meanwhile', async () => {
+    const { call, tenantId } = await api.caller();
+    const made: string[] = [];
+    for (const name of ['a', 'b', 'c', 'd', 'e'])
+      made.push((await call('POST', '/v1/keys', { name, role: 'viewer' })).body.id);
+    await call('DELETE', `/v1/keys/${made[4]}`);
+    const page = async (query: string) => (await call('GET', `/v1/keys?limit=2${query}`)).body;
+    const names = ({ data }: { data: readonly { name: string }[] }) => data.map(({ name }) => name);
+    const first = await page('');
+    expect([names(first), first.prevCursor]).toEqual([['d', 'c'], null]);
+    await call('DELETE', `/v1/keys/${made[3]}`);
+    await call('DELETE', `/v1/keys/${made[1]}`);
+    await call('POST', '/v1/keys', { name: 'f', role: 'viewer' });
+    const second = await page(`&cursor=${first.nextCursor}`);
+    const third = await page(`&cursor=${second.nextCursor}`);
+    expect([names(second), names(third), third.nextCursor]).toEqual([['b', 'a'], ['test', 'e'], null]);
+    expect(names(await page(`&cursor=${third.prevCursor}`))).toEqual(['b', 'a']);
+    expect(names(await page(''))).toEqual(['f', 'c']);
+    const other = (await call('GET', `/v1/audit?limit=2&tenant=${tenantId}`)).body.nextCursor;
+    expect(await codes([call('GET', '/v1/keys?cursor=x'), call('GET', `/v1/keys?cursor=${other}`)])).toEqual([
+      '400 invalid-cursor',
+      '400 invalid-cursor',
+    ]);
+  });
+
+  it('are all found by whoever follows the pages, however many there are', async () => {
+    const { tenantId, token } = await api.caller();
+    await api.database.pool.query(
+      `insert into api_keys (key_id, secret_hash, name, tenants, role)
+      select lpad(translate(n::text, '6789', 'abcd'), 12, '0'), sha256(n::text::bytea), 'key', array[$1], 'viewer'
+      from generate_series(1, 1100) as n`,
+      [tenantId],
+    );
+    const client = new JobsClient({ url: api.url, apiKey: token });
+    const found: string[] = [];
+    for await (const { id } of client.keys.listAll({ limit: 200 })) found.push(id);
+    expect(found).toHaveLength(1_101);
+    expect(new Set(found).size).toBe(1_101);
+    expect((await client.keys.list({ limit: 3, tenant: tenantId })).data).toHaveLength(3);
   });
 
   it('that several rotate at once end with one secret, which somebody was told', async () => {

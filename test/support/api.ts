@@ -132,7 +132,7 @@ export async function testApi(given: TestParts = {}): Promise<TestApi> {
     workers: { directWorker: async () => false, listWorkers: async () => [] },
     access: {
       keys: {
-        list: async () => [],
+        list: async () => ({ rows: [], nextCursor: null, prevCursor: null }),
         create: async () => Promise.reject(new Error('the test gives no keys')),
         rotate: async () => ({ kind: 'refused', reason: 'key_not_found' }),
         revoke: async () => ({ kind: 'refused', reason: 'key_not_found' }),

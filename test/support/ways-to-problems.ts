@@ -52,7 +52,7 @@ const PROJECTION = {
 const PLATFORM = { authorization: 'Bearer platform-admin' };
 
 const ENDED_KEYS: ManageKeys = {
-  list: async () => [],
+  list: async () => ({ rows: [], nextCursor: null, prevCursor: null }),
   create: async () => Promise.reject(new Error('the test makes no keys')),
   rotate: async () => ({ kind: 'refused', reason: 'key_ended' }),
   revoke: async () => ({ kind: 'refused', reason: 'key_ended' }),

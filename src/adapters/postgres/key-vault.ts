@@ -1,8 +1,13 @@
 import { hash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
+import { z } from 'zod';
 import type { KeyRow, KeyScope, KeyVault } from '../../commands/key-vault.ts';
+import { pageCursors, pageLimit } from './queries/page-cursor.ts';
 
 const KEY_ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz012345';
+
+/** The time of the first page, in milliseconds since 1970, and the key. */
+const cursors = pageCursors('keys', z.tuple([z.int(), z.string().regex(/^[a-z0-9]{12}$/)]));
 
 /** Keys in Postgres, with the hashes of their secrets. */
 export const createKeyVault = (pool: pg.Pool): KeyVault => ({
@@ -17,9 +22,14 @@ export const createKeyVault = (pool: pg.Pool): KeyVault => ({
     return rows[0] && toRow(rows[0]);
   },
 
-  async list(scope) {
-    const { rows } = await pool.query<StoredKey>(LIST, [arrayOf(scope)]);
-    return rows.map(toRow);
+  async list(scope, request) {
+    const from = cursors.read(request.cursor);
+    const limit = pageLimit(request);
+    const [asOf = null, after = null] = from?.key ?? [];
+    const text = from?.towards === 'newer' ? LIST_NEWER : LIST_OLDER;
+    const { rows } = await pool.query<ListedKey>(text, [arrayOf(scope), asOf, after, limit + 1]);
+    const page = cursors.page(rows, from, limit, ({ as_of, key_id }) => [Number(as_of), key_id]);
+    return { ...page, rows: page.rows.map(toRow) };
   },
 
   async insert({ keyId, hash: digest }, { name, tenants, role, createdAt, expiresAt }, revision) {
@@ -61,6 +71,10 @@ interface StoredKey {
   readonly previous_until: Date | null;
 }
 
+interface ListedKey extends StoredKey {
+  readonly as_of: string;
+}
+
 const toRow = (stored: StoredKey): KeyRow => ({
   keyId: stored.key_id,
   name: stored.name,
@@ -83,12 +97,32 @@ from api_keys
 where key_id = $1
   and ($2::text[] is null or tenants <@ $2)`;
 
-const LIST = `
-select ${COLUMNS}
-from api_keys
-where $1::text[] is null or tenants <@ $1
-order by revoked_at is not null or expires_at <= now() nulls first, created_at desc, key_id
-limit 1000`;
+const LISTED = `
+with time as (
+  select coalesce($2, floor(extract(epoch from now()) * 1000)::bigint) as as_of
+), keys as not materialized (
+  select
+    api_keys.*,
+    as_of,
+    coalesce(least(revoked_at, expires_at) > to_timestamp(as_of / 1000.0), true) as works
+  from api_keys, time
+)
+select ${COLUMNS}, as_of
+from keys
+where ($1::text[] is null or tenants <@ $1)`;
+
+const PLACE = '(works, created_at, key_id)';
+const PLACE_OF_LAST = '(select works, created_at, key_id from keys where key_id = $3)';
+
+const LIST_OLDER = `${LISTED}
+  and ($3::text is null or ${PLACE} < ${PLACE_OF_LAST})
+order by works desc, created_at desc, key_id desc
+limit $4`;
+
+const LIST_NEWER = `${LISTED}
+  and ${PLACE} > ${PLACE_OF_LAST}
+order by works, created_at, key_id
+limit $4`;
 
 const INSERT = `
 insert into api_keys (key_id, secret_hash, name, tenants, role, created_at, expires_at, revision)

@@ -6,6 +6,7 @@ import { withExample } from '../example.ts';
 import { plainText, sinceText } from '../format.ts';
 import { atKeyDesk } from '../key-desk.ts';
 import type { Output } from '../output.ts';
+import { type PageOptions, printPages, withPageOptions } from '../pages.ts';
 import { outputOf } from '../session.ts';
 import { duration, several, time } from '../values.ts';
 
@@ -59,14 +60,23 @@ function create(): Command {
 }
 
 function list(): Command {
-  const command = new Command('list')
-    .description('Keys: those that work first, then the newest')
-    .option('--tenant <id>', 'only those for this tenant alone')
-    .action(async (options: { tenant?: string } & Common, self: Command) => {
-      const out = outputOf(self);
-      const keys = await atKeyDesk(self, options, (desk) => desk.list(options.tenant));
-      await out.result(keys, () => (keys.length > 0 ? keyTable(out, keys) : 'no keys yet'));
-    });
+  const command = withPageOptions(
+    new Command('list')
+      .description('Keys: those that work first, then the newest')
+      .option('--tenant <id>', 'only those for this tenant alone'),
+  ).action(async (options: PageOptions & Common & { readonly tenant?: string }, self: Command) => {
+    const out = outputOf(self);
+    const { tenant } = options;
+    const filter = tenant === undefined ? {} : { tenant };
+    await atKeyDesk(self, options, (desk) =>
+      printPages(
+        out,
+        options,
+        (query) => desk.list({ ...filter, ...query }),
+        (keys) => keyTable(out, keys),
+      ),
+    );
+  });
   return withExample(command, 'keys list');
 }
 

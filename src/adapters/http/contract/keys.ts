@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { reason, tenantId, text, time } from './values.ts';
+import { cursor, pageLimit, pageOf, reason, tenantId, text, time } from './values.ts';
 
 const role = z.enum(['viewer', 'worker', 'producer', 'operator', 'admin']).meta({ id: 'Role' });
 
@@ -7,7 +7,7 @@ const tenants = z
   .union([z.literal('*'), z.array(tenantId).min(1).max(100)])
   .describe('Tenants it acts for; * stands for every tenant.');
 
-/** GET /v1/keys */
+/** An item of GET /v1/keys */
 export const key = z
   .object({
     id: z.string(),
@@ -23,8 +23,12 @@ export const key = z
   .meta({ id: 'Key' });
 export type Key = z.infer<typeof key>;
 
-export const keyList = z.object({ data: z.array(key) });
-export type KeyList = z.infer<typeof keyList>;
+/** GET /v1/keys */
+export const listKeysQuery = z.strictObject({ limit: pageLimit, cursor: cursor.optional() });
+export type ListKeysQuery = z.input<typeof listKeysQuery>;
+
+export const keyPage = pageOf(key).meta({ id: 'KeyPage' });
+export type KeyPage = z.infer<typeof keyPage>;
 
 export const keyParams = z.strictObject({
   id: z.string().regex(/^[a-z0-9]{12}$/, 'must be the id of a key: the part after ezk_'),

@@ -4,9 +4,10 @@ import type { KeyRefused } from '../../../commands/manage-keys.ts';
 import { commandContextOf, namedTenant, signedIn, tenantOf } from '../caller.ts';
 import {
   createKeyRequest,
-  keyList,
+  keyPage,
   keyParams,
   keyWithToken,
+  listKeysQuery,
   revokeKeyQuery,
   rotateKeyRequest,
 } from '../contract/keys.ts';
@@ -17,6 +18,7 @@ import { HttpProblem } from '../problems.ts';
 import { setPosition } from '../revision-headers.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
+import { pageView } from './page.ts';
 
 const TAGS = ['keys'];
 
@@ -29,10 +31,14 @@ export function keyRoutes(app: App, { access, clock }: ServerParts): void {
         operationId: 'listKeys',
         summary: 'Keys that act for no other tenants than the caller: working ones first, then the newest',
         tags: TAGS,
-        response: answers({ 200: keyList }),
+        querystring: listKeysQuery,
+        response: answers({ 200: keyPage }, 'invalid-cursor'),
       },
     },
-    async (request) => ({ data: (await access.keys.list(scopeOf(request))).map(keyView) }),
+    async (request, reply) => {
+      const page = await access.keys.list(scopeOf(request), request.query);
+      return pageView(page, keyView, request, reply);
+    },
   );
 
   app.post(
