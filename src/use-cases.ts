@@ -3,6 +3,8 @@ import { createStagingArea } from './adapters/postgres/staged-jobs.ts';
 import { createAcknowledge } from './commands/acknowledge.ts';
 import { createAmendJob } from './commands/amend-job.ts';
 import { createCancelJob } from './commands/cancel-job.ts';
+import type { ChangeQueueDeps } from './commands/change-queue.ts';
+import type { ChangeQuotaDeps } from './commands/change-quota.ts';
 import type { ClaimDispatcher } from './commands/claim-dispatcher.ts';
 import { createClaimJobs } from './commands/claim-jobs.ts';
 import type { DispatchDeps } from './commands/dispatch-deps.ts';
@@ -36,7 +38,18 @@ export function createUseCases(
 ): UseCases {
   const { log, clock, ids, readyQueue, metrics } = dispatch;
   const change = { log, clock, ids, maxPayloadBytes, gate };
+  const changeQueue: ChangeQueueDeps = {
+    ...change,
+    changed: (settings) => readyQueue.setQueue(settings, clock.now()),
+  };
   const changeQuota = { log, clock, ids, changed: gate.know.bind(gate) };
+  const suspend: ChangeQuotaDeps = {
+    ...changeQuota,
+    async changed(tenantId, { state, revision }) {
+      gate.know(tenantId, { state, revision });
+      if (state) await readyQueue.setTenant({ tenantId, state, revision }, clock.now());
+    },
+  };
   const workers = new WorkerWatch(readyQueue, clock);
   const overtaker = new Overtaker({ ...dispatch, progress, wake: (lanes) => dispatcher.placed(lanes) });
   const staging = createStagingArea(pool);
@@ -47,16 +60,16 @@ export function createUseCases(
     amendJob: createAmendJob(change),
     replayDeadLetter: createReplayDeadLetter(change),
     purgeDeadLetter: createPurgeDeadLetter(change),
-    pauseQueue: createPauseQueue(change),
-    resumeQueue: createResumeQueue(change),
-    limitQueue: createLimitQueue(change),
+    pauseQueue: createPauseQueue(changeQueue),
+    resumeQueue: createResumeQueue(changeQueue),
+    limitQueue: createLimitQueue(changeQueue),
     claimJobs: createClaimJobs({ ...dispatch, dispatcher, workers }),
     heartbeat: createHeartbeat({ ...dispatch, workers }),
     acknowledge: overtaker.acknowledge(createAcknowledge(dispatch)),
     setTerms: createSetTerms(changeQuota),
     resetQuota: createResetQuota(changeQuota),
-    suspendTenant: createSuspendTenant(changeQuota),
-    resumeTenant: createResumeTenant(changeQuota),
+    suspendTenant: createSuspendTenant(suspend),
+    resumeTenant: createResumeTenant(suspend),
     readQuota: createReadQuota({ log }),
   };
 }

@@ -15,8 +15,8 @@ export interface ChangeQuotaDeps {
   readonly log: EventLog;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** Told what a tenant's quota is now, so that this process acts by it at once. */
-  readonly changed?: ((tenantId: string, known: KnownQuota) => void) | undefined;
+  /** Told what a tenant's quota is now, before the caller is answered; also when it was so already: telling may have failed. */
+  readonly changed?: ((tenantId: string, known: KnownQuota) => void | Promise<void>) | undefined;
 }
 
 /**
@@ -52,7 +52,7 @@ export function createChangeQuota({ log, clock, ids, changed }: ChangeQuotaDeps)
     switch (answer.kind) {
       case 'accepted': {
         const { state, revision, position } = answer;
-        changed?.(tenantId, { state, revision });
+        await changed?.(tenantId, { state, revision });
         return { kind: 'changed', quota: state, revision, position };
       }
       case 'revision_mismatch':

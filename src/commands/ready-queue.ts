@@ -1,4 +1,8 @@
 import type { JobAddress } from '../domain/job/stream.ts';
+import type { Queue } from '../domain/queue/state.ts';
+import type { QueueAddress } from '../domain/queue/stream.ts';
+import type { TenantQuota } from '../domain/tenant-quota/state.ts';
+import type { Known } from './handle.ts';
 import type { Lane, Placement } from './placement.ts';
 import type { Position } from './ports.ts';
 
@@ -86,6 +90,12 @@ export interface WorkerRow {
   readonly directive: WorkerDirective;
 }
 
+/** What claims honour of a queue from a revision of its stream on. */
+export type QueueSettings = QueueAddress & Known<Queue>;
+
+/** What claims honour of a tenant from a revision of its quota stream on. */
+export type TenantSettings = Known<TenantQuota> & { readonly tenantId: string };
+
 /**
  * The dispatch tables: jobs that may run now, leases, timers. They follow from the log and decide nothing; every method
  * may be repeated. Times in milliseconds since 1970.
@@ -114,6 +124,13 @@ export interface ReadyQueue {
   placedThrough(): Promise<Position | undefined>;
   /** Places unless the line is being filled anew: nothing is known of it then. True when it did. */
   overtake(placements: readonly Placement[], now: number): Promise<boolean>;
+  /**
+   * When it resolves, no claim goes by what was before, in any process. Settings of a later revision stay. Not bound to the
+   * line: they hold while it is filled anew, too.
+   */
+  setQueue(settings: QueueSettings, now: number): Promise<void>;
+  /** The same for a tenant. */
+  setTenant(settings: TenantSettings, now: number): Promise<void>;
   /** Moves jobs due after `after` up to `now` to the line; answers how many. */
   fireReadyTimers(now: number, after: number, limit: number): Promise<number>;
   /** Timers that ask for a command. Each comes again at `again` unless its job's events remove it. */

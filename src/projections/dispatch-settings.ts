@@ -1,14 +1,15 @@
+import type { ClientBase } from 'pg';
 import type { DecodedEvent } from '../commands/decoded-event.ts';
+import type { QueueSettings, TenantSettings } from '../commands/ready-queue.ts';
 import { unreachable } from '../domain/decider.ts';
-import type { TenantQuota } from '../domain/tenant-quota/state.ts';
-import type { ProjectionWrite } from './projection.ts';
 
 type QueueDecoded = Extract<DecodedEvent, { aggregate: 'queue' }>;
 type TenantDecoded = Extract<DecodedEvent, { aggregate: 'tenant_quota' }>;
+type Client = Pick<ClientBase, 'query'>;
 
 /** What dispatch honours of each tenant, as after the last of the events that changes it. */
 export async function setTenants(
-  client: ProjectionWrite['client'],
+  client: Client,
   events: readonly DecodedEvent[],
   now: number,
 ): Promise<void> {
@@ -17,16 +18,12 @@ export async function setTenants(
     if (event.aggregate === 'tenant_quota' && changesDispatch(event.event)) last.set(event.tenantId, event);
   }
   for (const { tenantId, revision, event } of last.values()) {
-    await setTenant(client, { tenantId, revision, quota: event.data.after }, now);
+    await setTenant(client, { tenantId, revision, state: event.data.after }, now);
   }
 }
 
-export async function setTenant(
-  client: ProjectionWrite['client'],
-  tenant: { readonly tenantId: string; readonly revision: number; readonly quota: TenantQuota },
-  now: number,
-): Promise<void> {
-  const { terms, suspension } = tenant.quota;
+export async function setTenant(client: Client, tenant: TenantSettings, now: number): Promise<void> {
+  const { terms, suspension } = tenant.state;
   await client.query(SET_TENANT, [
     now,
     tenant.tenantId,
@@ -59,8 +56,28 @@ function changesDispatch(event: TenantDecoded['event']): boolean {
   }
 }
 
+/** All that dispatch honours of a queue, whatever it has heard of the events before. */
+export async function setQueueTo(
+  client: Client,
+  { tenantId, queue, revision, state }: QueueSettings,
+  now: number,
+): Promise<void> {
+  const { pause, concurrencyLimit } = state;
+  const until = pause?.until ?? null;
+  await client.query(SET_QUEUE, [
+    now,
+    tenantId,
+    queue,
+    revision,
+    'both',
+    pause !== undefined,
+    until,
+    concurrencyLimit,
+  ]);
+}
+
 export async function setQueue(
-  client: ProjectionWrite['client'],
+  client: Client,
   { tenantId, queue, revision, event }: QueueDecoded,
   now: number,
 ): Promise<void> {

@@ -17,6 +17,8 @@ export async function seedReadyJobs(client: PoolClient, now: number): Promise<Po
   const { rows } = await client.query<{ position: string | null }>(POSITION);
   const position = BigInt(rows[0]?.position ?? LOG_START);
   if (position === LOG_START) return position;
+  // Whoever changes settings meanwhile takes it before their rows.
+  await client.query(PLACING_LOCK);
   // Read after the position, so they hold at least what happened up to there.
   await client.query(SET_QUEUES);
   await setTenants(client, now);
@@ -30,8 +32,8 @@ async function setTenants(client: PoolClient, now: number): Promise<void> {
   if (!found[0]?.present) return;
   const { rows } = await client.query<QuotaRow>(QUOTAS);
   for (const { tenantId, revision, quota } of rows) {
-    const parsed: TenantQuota = JSON.parse(quota);
-    await setTenant(client, { tenantId, revision, quota: parsed }, now);
+    const state: TenantQuota = JSON.parse(quota);
+    await setTenant(client, { tenantId, revision, state }, now);
   }
 }
 
@@ -72,6 +74,9 @@ join projection_checkpoints as c using (projection, generation)
 where g.projection in ('jobs', 'queue-stats', 'quota-usage')
   and g.status = 'live'
 having count(*) filter (where g.projection <> 'quota-usage') = 2`;
+
+const PLACING_LOCK = `
+select pg_advisory_xact_lock(7310586, 1)`;
 
 const HAS_QUOTAS = `
 select to_regclass('quota_usage') is not null as present`;

@@ -1,7 +1,9 @@
+import type { PoolClient } from 'pg';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createLead } from '../../src/adapters/postgres/leadership.ts';
 import { systemClock } from '../../src/adapters/system.ts';
 import { decodeEvent } from '../../src/commands/decode-event.ts';
+import { createPauseQueue } from '../../src/commands/pause-queue.ts';
 import { inTransaction } from '../../src/projections/in-transaction.ts';
 import { jobsProjection } from '../../src/projections/jobs.ts';
 import type { Projection } from '../../src/projections/projection.ts';
@@ -154,6 +156,39 @@ it('a crash of Postgres before dispatch has heard of a pause and a limit: both h
   expect((await claimOne()).snapshot.job.queue).toBe('default');
 });
 
+it('a crash of Postgres: a queue that is paused while dispatch starts again is paused when it has', async () => {
+  await one.enqueue('acme', [{}, {}]);
+  await one.queueEvent('acme', 'default', { type: 'QueueLimitChanged', data: { concurrencyLimit: 5 } });
+  const projection = readyJobs({ clock });
+  {
+    await using _projections = project(jobsProjection, queueStatsProjection, projection);
+    await using _timers = running(one.timers);
+    await claimOne();
+    for (const name of ['jobs', 'queue-stats', READY_JOBS]) await caughtUp(name);
+  }
+  await emptyUnloggedTables(database.pool);
+  const pauseQueue = createPauseQueue({
+    ...one,
+    changed: (settings) => one.readyQueue.setQueue(settings, clock.now()),
+  });
+  let paused: Promise<unknown> | undefined;
+  await inTransaction(database.pool, async (client) => {
+    const query = async (text: string, values?: unknown[]) => {
+      const result = await client.query(text, values);
+      if (!String(text).includes('into queue_settings')) return result;
+      paused = pauseQueue({ ...CALLER, tenantId: 'acme' }, 'default', {});
+      await waitUntil('the pause waits', async () => (await database.pool.query(WAITING)).rows.length > 0);
+      return result;
+    };
+    const seeding: PoolClient = Object.assign(Object.create(client), { query });
+    await projection.seed?.({ client: seeding, table: (name) => name });
+  });
+  await paused;
+  await using _timers = running(one.timers);
+  await waitUntil('the other job is in line', async () => (await count('ready_jobs')) === 1);
+  expect(await one.claim({ max: 5 })).toEqual([]);
+});
+
 it('a crash of Postgres: what ran before counts against limits, also those that dispatch had not heard of', async () => {
   await one.enqueue('acme', [{}, {}, { queue: 'narrow' }]);
   {
@@ -189,3 +224,8 @@ it('a crash of Postgres: what ran before counts against limits, also those that 
   const { rows } = await database.pool.query('select * from wrong_slot_counts(10)');
   expect(rows).toEqual([]);
 });
+
+const WAITING = `
+select from pg_locks
+where locktype = 'advisory' and not granted
+  and database = (select oid from pg_database where datname = current_database())`;

@@ -8,11 +8,12 @@ import type {
   Reserved,
   TenantTake,
 } from '../../commands/ready-queue.ts';
+import { setQueueTo, setTenant } from '../../projections/dispatch-settings.ts';
 import { columns, placeAhead, placeJobs } from '../../projections/place-jobs.ts';
 import { leaseTable } from './ready-queue-leases.ts';
 import { workerRegister } from './ready-queue-workers.ts';
 
-/** The dispatch tables of migrations 0003 and 0010. Plans are fixed by their functions. */
+/** The dispatch tables of migrations 0003, 0010 and 0015. Plans are fixed by their functions. */
 export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
   return {
     async arrivals(afterBlock) {
@@ -69,6 +70,10 @@ export function postgresReadyQueue(pool: pg.Pool): ReadyQueue {
     place: (placements, now, withdrawn) => placeJobs(pool, placements, now, withdrawn),
 
     overtake: (placements, now) => placeAhead(pool, placements, now),
+
+    setQueue: (settings, now) => setQueueTo(pool, settings, now),
+
+    setTenant: (settings, now) => setTenant(pool, settings, now),
 
     async placedThrough() {
       const { rows } = await pool.query<{ position: string }>({ name: 'placed_through', text: PLACED });
