@@ -1,4 +1,6 @@
 const WINDOW_SECONDS = 5;
+/** What is left after a quiet time is none: much smaller numbers do not fit the columns that keep the rate. */
+const NONE_BELOW = 0.001;
 
 /** Events per second, weighted towards the last few seconds. */
 export class EventRate {
@@ -9,7 +11,8 @@ export class EventRate {
     const now = performance.now();
     const passed = (now - this.#at) / 1_000;
     this.#at = now;
-    this.#rate = this.#rate * Math.exp(-passed / WINDOW_SECONDS) + events / WINDOW_SECONDS;
+    const rate = this.#rate * Math.exp(-passed / WINDOW_SECONDS) + events / WINDOW_SECONDS;
+    this.#rate = rate < NONE_BELOW ? 0 : rate;
     return this.#rate;
   }
 }
