@@ -123,22 +123,21 @@ export class AdmissionLine {
     }
     const { terms } = quota;
     const rate = rateOf(terms.limits);
-    if (rate && mustReserve(terms)) {
-      // A tenant that has no slots must not use up its rate by asking.
-      const found = await findSlots(this.#deps, this.#tenantId, jobIds.length, whole);
-      if ('kind' in found) return jobIds.map(() => found);
-      if (found.granted === 0) return this.#compose(party, undefined, found);
-    }
+    // Jobs without a slot must not use up the rate by asking.
+    const found = rate && mustReserve(terms) ? await this.#slots({ ...party, reserve: false }) : undefined;
+    if (found && 'kind' in found) return jobIds.map(() => found);
+    if (found?.granted === 0) return this.#compose(party, undefined, found);
+    const within = jobIds.slice(0, found?.granted);
     const options = {
-      wanted: jobIds.length,
+      wanted: within.length,
       whole,
       delay: terms.onExceed === 'delay',
       now: clock.now(),
     };
     const pace = rate && (await takePace(this.#deps.buckets, this.#tenantId, rate, options));
-    const paced = pace ? jobIds.slice(0, pace.granted) : jobIds;
+    const paced = within.slice(0, pace?.granted);
     const slots = await this.#slots({ ...party, jobIds: paced });
-    return 'kind' in slots ? jobIds.map(() => slots) : this.#compose(party, pace, slots);
+    return 'kind' in slots ? jobIds.map(() => slots) : this.#compose(party, pace, slots, found);
   }
 
   async #slots({ jobIds, whole, reserve }: Party): ReturnType<typeof reserveSlots> {
@@ -148,15 +147,24 @@ export class AdmissionLine {
       : findSlots(this.#deps, this.#tenantId, jobIds.length, whole);
   }
 
-  #compose({ jobIds }: Party, pace: Pace | undefined, slots: Slots): readonly Admission[] {
+  /** `found`: the slots there were before the rate was asked. */
+  #compose(
+    { jobIds }: Party,
+    pace: Pace | undefined,
+    slots: Slots,
+    found?: Slots | undefined,
+  ): readonly Admission[] {
     const now = this.#deps.clock.now();
     const { reservationId } = slots;
-    const paced = pace?.granted ?? jobIds.length;
+    const within = found?.granted ?? jobIds.length;
+    const paced = pace?.granted ?? within;
     const aheadFrom = slots.granted - slots.ahead;
+    const noRoom = found?.refusal && exceeded(found.refusal);
     const noSlot = slots.refusal && exceeded(slots.refusal);
     const admitted: Admission = { kind: 'admitted', reservationId };
     let late = 0;
     const admissions = jobIds.map((_, index): Admission => {
+      if (index >= within && noRoom) return noRoom;
       if (index >= paced && pace?.refusal) return exceeded(pace.refusal(index));
       if (index >= slots.granted && noSlot) return noSlot;
       const wait = pace?.dueInMs(index) ?? 0;
@@ -165,7 +173,8 @@ export class AdmissionLine {
       const runAt = Math.max(byPace, index >= aheadFrom ? slots.aheadAt : 0);
       return runAt > 0 ? { kind: 'admitted', reservationId, runAt } : admitted;
     });
-    this.#note(pace?.refusal?.(paced), jobIds.length - paced, 'refused');
+    this.#note(found?.refusal, jobIds.length - within, 'refused');
+    this.#note(pace?.refusal?.(paced), within - paced, 'refused');
     this.#note(slots.refusal, paced - slots.granted, 'refused');
     this.#note(pace?.limit, late, 'delayed');
     this.#note(slots.postponed, slots.ahead, 'delayed');

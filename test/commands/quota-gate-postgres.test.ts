@@ -3,6 +3,7 @@ import { createDatabase } from '../support/database.ts';
 import type { LogForGates } from '../support/gated.ts';
 import { exerciseAdmittedJobs } from './quota-gate-jobs.ts';
 import { exerciseLimits } from './quota-gate-limits.ts';
+import { exerciseRate } from './quota-gate-rate.ts';
 
 const make = async (): Promise<LogForGates> => {
   const database = await createDatabase();
@@ -21,4 +22,5 @@ const make = async (): Promise<LogForGates> => {
 };
 
 exerciseLimits('Postgres', make);
+exerciseRate('Postgres', make);
 exerciseAdmittedJobs('Postgres', make);

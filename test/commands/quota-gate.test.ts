@@ -2,6 +2,7 @@ import { createMemoryEventLog } from '../../src/adapters/memory/event-log.ts';
 import type { LogForGates } from '../support/gated.ts';
 import { exerciseAdmittedJobs } from './quota-gate-jobs.ts';
 import { exerciseLimits } from './quota-gate-limits.ts';
+import { exerciseRate } from './quota-gate-rate.ts';
 
 const make = async (): Promise<LogForGates> => {
   const log = createMemoryEventLog();
@@ -9,4 +10,5 @@ const make = async (): Promise<LogForGates> => {
 };
 
 exerciseLimits('memory', make);
+exerciseRate('memory', make);
 exerciseAdmittedJobs('memory', make);
