@@ -7,6 +7,8 @@ import { asJsonText } from '../../src/domain/json-text.ts';
 import { createUseCases } from '../../src/use-cases.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { CALLER, type DispatchProcess, dispatchProcess } from '../support/dispatch.ts';
+import { running } from '../support/running.ts';
+import { mostRunning } from '../support/running-attempts.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const ACME = { ...CALLER, tenantId: 'acme' };
@@ -106,6 +108,44 @@ describe('while the projection is behind', () => {
     expect(await claimed(1)).toHaveLength(2);
     await one.projector.catchUp();
   });
+});
+
+it('in the midst of claims no claim that begins after a pause was answered gets anything, and counts stay right', async () => {
+  await useCases.limitQueue(ACME, 'default', { concurrencyLimit: 4 });
+  await using _projector = running(one.projector.follow);
+  await using _timers = running(one.timers);
+  let changes = 0;
+  let paused = false;
+  let done = 0;
+  const late: unknown[] = [];
+  const work = async (process: DispatchProcess) => {
+    while (changes < 30) {
+      const [wasPaused, at] = [paused, changes];
+      const claims = await process.claim({ max: 3, waitMs: 5 });
+      if (wasPaused && paused && at === changes) late.push(...claims);
+      for (const { leaseToken } of claims) await complete(leaseToken);
+      done += claims.length;
+    }
+  };
+  const change = async () => {
+    for (; changes < 30; changes += 1) {
+      const before = done;
+      await enqueue(10);
+      await waitUntil('some are done', () => done > before);
+      await useCases.pauseQueue(ACME, 'default', {});
+      paused = true;
+      await enqueue(10);
+      late.push(...(await one.claim({ max: 3, waitMs: 20 })));
+      if (changes % 3 === 0) await useCases.suspendTenant(ACME, { mode: 'claims', reason: 'test' });
+      paused = false;
+      await useCases.resumeQueue(ACME, 'default', {});
+      await useCases.resumeTenant(ACME, {});
+    }
+  };
+  await Promise.all([change(), work(one), work(other), work(other)]);
+  expect(late).toEqual([]);
+  expect((await mostRunning(one))['acme default']).toBeLessThanOrEqual(4);
+  await expectRightCounts();
 });
 
 describe('a change of a queue', () => {
