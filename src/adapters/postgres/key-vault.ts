@@ -7,7 +7,7 @@ import { pageCursors, pageLimit } from './queries/page-cursor.ts';
 const KEY_ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz012345';
 
 /** The time of the first page, in milliseconds since 1970, and the key. */
-const cursors = pageCursors('keys', z.tuple([z.int(), z.string().regex(/^[a-z0-9]{12}$/)]));
+const cursors = pageCursors('keys', z.tuple([z.int().nonnegative(), z.string().regex(/^[a-z0-9]{12}$/)]));
 
 /** Keys in Postgres, with the hashes of their secrets. */
 export const createKeyVault = (pool: pg.Pool): KeyVault => ({
