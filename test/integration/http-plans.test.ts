@@ -55,6 +55,44 @@ describe('plans', () => {
     expect((await platform.call('DELETE', '/v1/plans/free')).body.code).toBe('plan-in-use');
   });
 
+  it('are in the audit when they were changed, and not when that was refused', async () => {
+    const { tenantId } = await api.caller();
+    const [path, ofTenant] = ['/v1/plans/audited', `/v1/tenants/${tenantId}/quota`];
+    const stale = { 'if-match': '"7"' };
+    await platform.call('PUT', path, { limits: {}, weight: 3, reason: 'new' });
+    await platform.call('PUT', ofTenant, { plan: 'audited' });
+    const refused = [
+      await platform.call('PUT', path, { limits: {} }, stale),
+      await platform.call('DELETE', path),
+      await platform.call('PUT', '/v1/plans/filed', { limits: {}, reason: 'refused' }),
+      await platform.call('DELETE', '/v1/plans/filed'),
+      await platform.call('DELETE', '/v1/plans/audited-and-missing'),
+    ];
+    await platform.call('PUT', ofTenant, { plan: 'filed' });
+    refused.push(await platform.call('DELETE', path, undefined, stale));
+    expect(refused.map(({ body }) => body.code)).toEqual([
+      'revision-mismatch',
+      'plan-in-use',
+      'plan-taken',
+      'plan-taken',
+      'plan-not-found',
+      'revision-mismatch',
+    ]);
+    await platform.call('DELETE', path);
+    const last = await platform.call('PUT', ofTenant, { plan: 'free' });
+    const { data } = (
+      await platform.call('GET', '/v1/audit?action=plan.put,plan.delete&limit=200', undefined, {
+        'await-position': last.headers.get('event-position') ?? '',
+      })
+    ).body;
+    const concerned = data.filter(({ subject }: { subject: string }) => /^(audited|filed)/.test(subject));
+    expect(concerned).toMatchObject([
+      { action: 'plan.delete', subject: 'audited' },
+      { action: 'plan.put', subject: 'audited', reason: 'new', details: { weight: 3 } },
+    ]);
+    expect(concerned).toHaveLength(2);
+  });
+
   it('are not ended right after a tenant was put on them', async () => {
     const { tenantId } = await api.caller();
     for (let round = 0; round < 5; round += 1) {

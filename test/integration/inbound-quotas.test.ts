@@ -20,8 +20,9 @@ beforeAll(async () => {
   });
   const { plans } = engine.parts.tenancy;
   const terms = { limits: { ...UNLIMITED, jobsPerDay: 1 }, onExceed: 'reject', weight: 1 } as const;
-  await plans.put({ name: 'free', terms, by: 'test' });
-  await plans.put({ name: 'pro', terms: { ...terms, limits: UNLIMITED, weight: 3 }, by: 'test' });
+  const note = async () => undefined;
+  await plans.put({ name: 'free', terms, by: 'test', note });
+  await plans.put({ name: 'pro', terms: { ...terms, limits: UNLIMITED, weight: 3 }, by: 'test', note });
   const rule = {
     topic: 'shop.orders',
     invalid: 'dead-letter',

@@ -1,12 +1,14 @@
 import type pg from 'pg';
-import type { Plan, PlanStore, PlanToApply } from '../../commands/plans/plan-store.ts';
+import type { Plan, PlanRemoval, PlanStore, PlanToApply } from '../../commands/plans/plan-store.ts';
 import type { PlanTerms } from '../../commands/plans/plan-terms.ts';
 import type { Clock } from '../../commands/ports.ts';
 import { inTransaction } from '../../projections/in-transaction.ts';
+import { oneByOne } from './one-by-one.ts';
 
 /** Changes by other processes are noticed within this time. */
 const FRESH_MS = 1_000;
 const MOST_REMEMBERED = 1_000;
+const MOST_CHANGES = 100;
 
 export function createPlanStore(pool: pg.Pool, clock: Clock): PlanStore {
   const remembered = new Map<string, { readonly at: number; readonly plan: Promise<Plan | undefined> }>();
@@ -14,6 +16,8 @@ export function createPlanStore(pool: pg.Pool, clock: Clock): PlanStore {
     const { rows } = await pool.query<PlanRow>(GET, [name]);
     return rows[0] && toPlan(rows[0]);
   };
+  // A change holds a connection while it is noted, and the log may need others of the same pool.
+  const inTurn = oneByOne('plans', MOST_CHANGES);
   return {
     get,
     async list() {
@@ -30,21 +34,33 @@ export function createPlanStore(pool: pg.Pool, clock: Clock): PlanStore {
       });
       return entry.plan;
     },
-    async put({ name, terms, by, reason, expectedRevision }) {
+    async put({ name, terms, by, reason, expectedRevision, note }) {
       const values = [name, JSON.stringify(terms), by, reason ?? null, expectedRevision ?? null];
-      const { rows } = await pool.query<PlanRow>(PUT, values);
+      const change = async (client: pg.PoolClient) => {
+        await client.query(LOCK, [name]);
+        const { rows } = await client.query<PlanRow>(PUT, values);
+        if (rows[0]) await note();
+        return rows[0];
+      };
+      const row = await inTurn(() => inTransaction(pool, change));
       remembered.delete(name);
-      const [row] = rows;
       if (row) return toPlan(row);
       return (await get(name))?.fromFile ? 'taken' : 'revision_mismatch';
     },
-    async remove(name, expectedRevision) {
-      const { rows } = await pool.query<RemovedRow>(REMOVE, [name, expectedRevision ?? null]);
+    async remove(name, { expectedRevision, note }) {
+      const change = async (client: pg.PoolClient): Promise<PlanRemoval> => {
+        const { rows } = await client.query<LockedRow>(LOCK, [name]);
+        const [row] = rows;
+        if (!row) return 'missing';
+        if (row.from_file) return 'taken';
+        if ((expectedRevision ?? row.revision) !== row.revision) return 'revision_mismatch';
+        await client.query(REMOVE, [name]);
+        await note();
+        return 'removed';
+      };
+      const removal = await inTurn(() => inTransaction(pool, change));
       remembered.delete(name);
-      const [row] = rows;
-      if (!row) return 'missing';
-      if (row.from_file) return 'taken';
-      return row.fits ? 'removed' : 'revision_mismatch';
+      return removal;
     },
     async replaceFromFile(plans) {
       await inTransaction(pool, async (client) => {
@@ -76,9 +92,9 @@ interface PlanRow {
   readonly applied_up_to: string | null;
 }
 
-interface RemovedRow {
+interface LockedRow {
   readonly from_file: boolean;
-  readonly fits: boolean;
+  readonly revision: number;
 }
 
 const toPlan = (row: PlanRow): Plan => ({
@@ -106,6 +122,13 @@ select ${COLUMNS}
 from plans
 where name = $1`;
 
+/** Until the end of the transaction: what is decided about the plan is still so when it is noted. */
+const LOCK = `
+select from_file, revision
+from plans
+where name = $1
+for update`;
+
 /** No tenant can be on a plan that is new: there is nothing to apply. */
 const PUT = `
 insert into plans as known (name, terms, updated_by, reason, applied_revision)
@@ -123,16 +146,8 @@ where not known.from_file and ($5::int is null or $5 = known.revision)
 returning ${COLUMNS}`;
 
 const REMOVE = `
-with found as (
-  select name, from_file, $2::int is null or $2 = revision as fits
-  from plans
-  where name = $1
-), removed as (
-  delete from plans
-  where name in (select name from found where fits and not from_file)
-)
-select from_file, fits
-from found`;
+delete from plans
+where name = $1`;
 
 const LET_GO = `
 update plans

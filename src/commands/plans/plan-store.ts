@@ -23,14 +23,25 @@ export const termsOf = ({ name, limits, onExceed, weight }: Plan): QuotaTerms =>
   weight,
 });
 
-export interface PlanWrite {
+export interface PlanChange {
+  /** Refuse unless the plan is at this revision. */
+  readonly expectedRevision?: number | undefined;
+  /**
+   * Called when nothing can refuse the change any more and nobody sees it yet: it is made when this resolves, and only then.
+   * So what was made is noted, and what was refused is not; only the end of process or database right in between leaves a
+   * note of what was not made.
+   */
+  readonly note: () => Promise<unknown>;
+}
+
+export interface PlanWrite extends PlanChange {
   readonly name: string;
   readonly terms: PlanTerms;
   readonly by: string;
   readonly reason?: string | undefined;
-  /** Refuse unless the plan is at this revision. */
-  readonly expectedRevision?: number | undefined;
 }
+
+export type PlanRemoval = 'removed' | 'missing' | 'taken' | 'revision_mismatch';
 
 /** A plan whose tenants have not all been given its terms yet. */
 export interface PlanToApply {
@@ -39,6 +50,7 @@ export interface PlanToApply {
   readonly upTo: string | null;
 }
 
+/** Changes throw ContendedError when too many wait. */
 export interface PlanStore {
   list(): Promise<readonly Plan[]>;
   get(name: string): Promise<Plan | undefined>;
@@ -46,10 +58,7 @@ export interface PlanStore {
   recent(name: string): Promise<Plan | undefined>;
   /** `taken`: it is in the file. Writing the same again changes nothing. */
   put(write: PlanWrite): Promise<Plan | 'taken' | 'revision_mismatch'>;
-  remove(
-    name: string,
-    expectedRevision?: number,
-  ): Promise<'removed' | 'missing' | 'taken' | 'revision_mismatch'>;
+  remove(name: string, change: PlanChange): Promise<PlanRemoval>;
   /** Makes the plans of the file what is given. A plan that is in it no more stays, and may then be changed otherwise. */
   replaceFromFile(plans: ReadonlyMap<string, PlanTerms>): Promise<void>;
   /** One that has to be applied; undefined: none has. */

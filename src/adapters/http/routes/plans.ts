@@ -87,24 +87,26 @@ export function planRoutes(app: App, parts: ServerParts): void {
         tags: TAGS,
         params: planParams,
         body: putPlanRequest,
-        response: answers({ 200: planSchema }, 'malformed-json', 'plan-taken', 'revision-mismatch'),
+        response: answers(
+          { 200: planSchema },
+          'malformed-json',
+          'plan-taken',
+          'revision-mismatch',
+          'contended',
+        ),
       },
     },
     async (request, reply) => {
       const { reason, ...terms } = request.body;
       const { name } = request.params;
-      await parts.access.noteAction(platformContextOf(request), {
-        action: 'plan.put',
-        subject: name,
-        reason,
-        details: terms,
-      });
+      const action = { action: 'plan.put', subject: name, reason, details: terms };
       const written = await tenancy().plans.put({
         name,
         terms: toTerms(terms),
         by: signedIn(request).name,
         reason,
         expectedRevision: expectedRevision(request),
+        note: () => parts.access.noteAction(platformContextOf(request), action),
       });
       if (written === 'taken') throw new HttpProblem('plan-taken');
       if (written === 'revision_mismatch') throw new HttpProblem('revision-mismatch');
@@ -128,6 +130,7 @@ export function planRoutes(app: App, parts: ServerParts): void {
           'plan-taken',
           'plan-in-use',
           'revision-mismatch',
+          'contended',
           'projection-behind',
         ),
       },
@@ -140,8 +143,11 @@ export function planRoutes(app: App, parts: ServerParts): void {
         throw new HttpProblem('projection-behind', undefined, { retryAfterMs: 1_000 });
       const { rows } = await queries.listTenants({ plan: name }, { limit: 1 });
       if (name === defaultPlan || rows.length > 0) throw new HttpProblem('plan-in-use');
-      await parts.access.noteAction(platformContextOf(request), { action: 'plan.delete', subject: name });
-      const removed = await plans.remove(name, expectedRevision(request));
+      const action = { action: 'plan.delete', subject: name };
+      const removed = await plans.remove(name, {
+        expectedRevision: expectedRevision(request),
+        note: () => parts.access.noteAction(platformContextOf(request), action),
+      });
       if (removed === 'missing') throw new HttpProblem('plan-not-found');
       if (removed === 'taken') throw new HttpProblem('plan-taken');
       if (removed === 'revision_mismatch') throw new HttpProblem('revision-mismatch');
