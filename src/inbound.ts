@@ -9,6 +9,7 @@ import { createInboxLedger } from './adapters/postgres/inbox-ledger.ts';
 import { createProcessedEventsSweeper } from './adapters/postgres/processed-events-sweeper.ts';
 import type { StagedJobsRelay } from './adapters/postgres/staged-jobs-relay.ts';
 import { createSubscriptionStore } from './adapters/postgres/subscriptions.ts';
+import { StartupError } from './adapters/process/startup-error.ts';
 import type { AdmitJobsDeps } from './commands/inbound/admit-jobs.ts';
 import { createHandleEvents, type HandleEvents } from './commands/inbound/handle-events.ts';
 import type { InboxDeadLetters } from './commands/inbound/inbox-dead-letters.ts';
@@ -63,6 +64,7 @@ export interface InboundOptions {
   readonly metrics: Metrics;
 }
 
+/** Throws StartupError when the file with subscriptions can't be used. */
 export function createInbound(options: InboundOptions): Inbound {
   const { pool, kafka, settings, clock, ids, relay, logger, metrics } = options;
   const subscriptions = createSubscriptionStore(pool, clock);
@@ -79,6 +81,7 @@ export function createInbound(options: InboundOptions): Inbound {
   const inbox =
     kafka && new Inbox({ ...settings, kafka, subscriptions, handle, deadLetters, logger, metrics });
   const { subscriptionsFile, tenantEvents } = settings;
+  const fromFile = subscriptionsFile === undefined ? undefined : readSubscriptions(subscriptionsFile);
   return {
     handle,
     subscriptions,
@@ -87,9 +90,9 @@ export function createInbound(options: InboundOptions): Inbound {
     tasks: {
       processed_events: createProcessedEventsSweeper(pool, settings.keepMs),
       ...(inbox && { inbox: (signal) => inbox.run(signal), inbox_lag: (signal) => inbox.report(signal) }),
-      ...((subscriptionsFile !== undefined || tenantEvents !== undefined) && {
+      ...((fromFile || tenantEvents !== undefined) && {
         subscriptions_file: async (signal: AbortSignal) => {
-          await replaceFixed(subscriptions, subscriptionsFile, tenantEvents);
+          await replaceFixed(subscriptions, fromFile, tenantEvents);
           while (!signal.aborted) await pause(60_000, signal);
         },
       }),
@@ -100,22 +103,31 @@ export function createInbound(options: InboundOptions): Inbound {
 /** Those that are not made over the API. A process that has no file leaves the file of others alone. */
 async function replaceFixed(
   subscriptions: SubscriptionStore,
-  file: string | undefined,
+  fromFile: FixedSubscriptions | undefined,
   tenantEvents: boolean | undefined,
 ): Promise<void> {
   const builtIn = tenantEvents ? PLATFORM_SUBSCRIPTIONS : [];
-  if (file !== undefined)
-    await subscriptions.replaceFromFile(new Map([...builtIn, ...readSubscriptions(file)]));
+  if (fromFile) await subscriptions.replaceFromFile(new Map([...builtIn, ...fromFile]));
   else await subscriptions.replaceFromFile(new Map(builtIn), [...PLATFORM_SUBSCRIPTIONS.keys()]);
 }
 
+type FixedSubscriptions = ReadonlyMap<string, z.infer<typeof subscriptionRule>>;
+
 const fileSchema = z.record(subscriptionName, subscriptionRule);
 
-/** Throws with everything that is wrong with the file. */
-export function readSubscriptions(file: string): ReadonlyMap<string, z.infer<typeof subscriptionRule>> {
-  const { data, error } = fileSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+/** Throws StartupError with everything that is wrong with the file. */
+function readSubscriptions(file: string): FixedSubscriptions {
+  const { data, error } = fileSchema.safeParse(jsonIn(file));
   if (data) return new Map(Object.entries(data));
-  throw new Error(`${file}: ${z.prettifyError(error)}`);
+  throw new StartupError('config_invalid', `SUBSCRIPTIONS_FILE: ${file}: ${z.prettifyError(error)}`);
+}
+
+function jsonIn(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new StartupError('config_invalid', `SUBSCRIPTIONS_FILE: ${file}: ${(error as Error).message}`);
+  }
 }
 
 /** A statement that took too long speaks of the database, not of one event among a thousand. */
