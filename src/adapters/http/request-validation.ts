@@ -11,6 +11,9 @@ export class InvalidRequestError extends Error {
   }
 }
 
+/** Of routes that say nothing about parameters: one that is misspelt or in the wrong place is not passed over. */
+const NO_PARAMETERS = z.strictObject({});
+
 /** Routes give their zod schemas; requests are checked with them, answers are not (tests check those). */
 export function registerRequestValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema }) => {
@@ -21,6 +24,9 @@ export function registerRequestValidation(app: FastifyInstance): void {
         ? { value: result.data }
         : { error: new InvalidRequestError(result.error.issues) };
     };
+  });
+  app.addHook('onRoute', (route) => {
+    if (route.config?.permission && route.schema) route.schema.querystring ??= NO_PARAMETERS;
   });
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
 }
