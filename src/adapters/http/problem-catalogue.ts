@@ -207,7 +207,7 @@ export const PROBLEMS = {
   'run-at-out-of-range': {
     status: 422,
     title: 'Time out of range',
-    meaning: 'runAt or deadlineAt is too far ahead, or the deadline is not after the start.',
+    meaning: 'runAt must be from the year 2000 on, and at most ten years ahead.',
   },
   'batch-above-limit': {
     status: 422,
