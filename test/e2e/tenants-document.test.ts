@@ -31,11 +31,21 @@ describe('docs/tenants-and-quotas.md', () => {
     async () => {
       const lines = blocks('sh').flatMap((block) => block.trimEnd().split('\n'));
       expect(lines.length).toBeGreaterThan(15);
+      const { JOBS_TENANT: _, ...env } = service.env;
+      const exported: Record<string, string> = {};
       for (const line of lines) {
         const [command = '', comment] = line.split(/ +# /);
         const [npx, program, ...args] = wordsOf(command);
+        if (npx === 'export' && program) {
+          const [name = '', value = ''] = program.split('=');
+          exported[name] = value;
+          continue;
+        }
         expect([npx, program]).toEqual(['npx', 'eventzr-jobs']);
-        const { code, out, err } = await runCli(args, { env: service.env, cwd: service.folder });
+        const { code, out, err } = await runCli(args, {
+          env: { ...env, ...exported },
+          cwd: service.folder,
+        });
         expect(code, `${line}\n${out}${err}`).toBe(comment === 'refused' ? 1 : 0);
       }
     },
