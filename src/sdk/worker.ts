@@ -6,6 +6,7 @@ import { keepLeases } from './keep-leases.ts';
 import { outcomeOf, outcomeOfRefusedResult } from './outcome.ts';
 import type { ClaimedJob, WorkerAcknowledgement, WorkerClaim, WorkerTransport } from './transport.ts';
 import { WaitingJobs } from './waiting-jobs.ts';
+import { type WorkerProblem, warnOfProblem } from './worker-problem.ts';
 
 /** Payload and result of every job type that a program knows: `{ 'email.send': { payload: Email; result: void } }`. */
 export type JobMap = Readonly<Record<string, { readonly payload: unknown; readonly result?: unknown }>>;
@@ -39,12 +40,8 @@ export interface WorkerOptions<Jobs extends JobMap> {
   readonly workerId?: string;
   /** How long stop() lets running handlers finish before it aborts them. Default 10,000. */
   readonly drainMs?: number;
-  /** Told of everything that went wrong and was dealt with: lost leases, an unreachable service. */
-  readonly onProblem?: (problem: {
-    readonly what: string;
-    readonly jobId?: string;
-    readonly error?: unknown;
-  }) => void;
+  /** Told of everything that went wrong and was dealt with: lost leases, an unreachable service. Default: a warning. */
+  readonly onProblem?: (problem: WorkerProblem) => void;
 }
 
 interface Attempt {
@@ -74,6 +71,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   readonly #transport: WorkerTransport;
   readonly #acknowledger: Acknowledger;
   readonly #options: WorkerOptions<Jobs>;
+  readonly #onProblem: (problem: WorkerProblem) => void;
   readonly #concurrency: number;
   readonly #capacity: number;
   readonly #leaseMs: number;
@@ -91,6 +89,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   constructor(options: WorkerOptions<Jobs>) {
     this.#options = options;
     this.#transport = 'claim' in options.connection ? options.connection : httpTransport(options.connection);
+    this.#onProblem = options.onProblem ?? warnOfProblem;
     this.#concurrency = options.concurrency ?? 10;
     if (!(this.#concurrency >= 1)) throw new RangeError('concurrency must be at least 1');
     if (Object.keys(options.handlers).length === 0)
@@ -167,7 +166,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) break;
         failures += 1;
-        this.#options.onProblem?.({ what: 'claim failed', error });
+        this.#onProblem({ what: 'claim failed', error });
         await pause(Math.min(5_000, 100 * 2 ** failures) * (0.5 + Math.random() / 2), signal).catch(() => {});
       }
     }
@@ -241,7 +240,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     const answer = await this.#acknowledger.acknowledge(acknowledgement);
     if (answer.kind === 'unacceptable') {
       const { jobId, what } = { jobId: attempt.claim.job.id, what: 'result not accepted' };
-      this.#options.onProblem?.({ what, jobId, error: answer.error });
+      this.#onProblem({ what, jobId, error: answer.error });
       if (acknowledgement.outcome === 'completed') {
         const { leaseToken } = acknowledgement;
         const failed = { leaseToken, ...outcomeOfRefusedResult(answer.error) } as WorkerAcknowledgement;
@@ -251,7 +250,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
     this.#attempts.delete(attempt.claim.leaseToken);
     this.#wake();
     if (answer.kind === 'refused') {
-      this.#options.onProblem?.({ what: `outcome refused: ${answer.code}`, jobId: attempt.claim.job.id });
+      this.#onProblem({ what: `outcome refused: ${answer.code}`, jobId: attempt.claim.job.id });
     }
   }
 
@@ -271,7 +270,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
         if (directive === 'terminate') void this.stop();
         this.#wake();
       },
-      failed: (error) => this.#options.onProblem?.({ what: 'heartbeat failed', error }),
+      failed: (error) => this.#onProblem({ what: 'heartbeat failed', error }),
       // Nobody can know the leases are still ours: stop before somebody else starts.
       silent: () => {
         for (const leaseToken of [...this.#attempts.keys()]) this.#abort(leaseToken, 'lease_lost');
