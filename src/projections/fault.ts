@@ -43,4 +43,4 @@ export function isPassing(error: unknown): boolean {
 const RECORD = `
 update projection_generations
 set last_error = $3
-where projection = $1 and generation = $2`;
+where projection = $1 and generation = $2 and last_error is distinct from $3`;

@@ -61,6 +61,8 @@ export class Lane {
   #writtenAt = 0;
   #limit = MOST_EVENTS;
   #failures = 0;
+  /** A fault is on record, or may be: whoever led before may have left one. */
+  #mayShowFault = true;
   /** Until the lane is past this position, it goes on in small batches. */
   #carefulUntil: Position = 0n;
   #batch: Batch | undefined;
@@ -98,7 +100,8 @@ export class Lane {
     const lingerMs = this.#lingerMs();
     if (lingerMs > 0) await pause(lingerMs, signal);
     await this.#giveWay(signal);
-    const waitMs = this.#live?.stored === this.#position ? undefined : IDLE_WRITE_MS;
+    const isSettled = this.#live?.stored === this.#position && !this.#mayShowFault;
+    const waitMs = isSettled ? undefined : IDLE_WRITE_MS;
     const { projection, rightOfWay } = this.#options;
     const limit = Math.min(this.#limit, projection.mostEvents ?? MOST_EVENTS);
     const batch = await this.#reader.next(this.#position, limit, signal, waitMs);
@@ -109,7 +112,7 @@ export class Lane {
     else await this.#skipTo(batch.position);
     // Until the next batch is there, which may take as long as the log is quiet.
     rightOfWay.tell(this, false);
-    if (this.#failures > 0 && batch.events.length > 0) await this.#recovered();
+    if (this.#mayShowFault && !signal.aborted) await this.#recovered();
   }
 
   #lingerMs(): number {
@@ -183,6 +186,7 @@ export class Lane {
       return;
     }
     this.#failures += 1;
+    this.#mayShowFault = true;
     metrics.count('projection_failures_total', 1, { projection: projection.name });
     const batch = this.#batch;
     this.#batch = undefined;
@@ -225,6 +229,7 @@ export class Lane {
     this.#limit = MOST_EVENTS;
     environment.metrics?.gauge('projection_faulted', 0, { projection: projection.name });
     await recordFault(environment.pool, this.#running().generation, undefined);
+    this.#mayShowFault = false;
   }
 
   #stored(position: Position): void {

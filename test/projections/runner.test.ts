@@ -36,6 +36,15 @@ async function differences(projection: Projection) {
     .tables;
 }
 
+/** No checkpoint can be moved, as when the disk is full. */
+const TROUBLE = `
+create function trouble() returns trigger language plpgsql as $$
+begin
+  raise disk_full;
+end
+$$;
+create trigger trouble before update of position on projection_checkpoints for each row execute function trouble()`;
+
 const NO_DIFFERENCES = { table: 'tallies', missing: 0, unexpected: 0, different: 0, samples: [] };
 
 describe('a running projection', () => {
@@ -168,6 +177,39 @@ describe('a projection that fails', () => {
     broken = false;
     await waitUntil('it is live', async () => (await status()) === 'live');
     expect(await differences(sound)).toMatchObject([{ ...NO_DIFFERENCES, rows: 1 }]);
+  });
+
+  it('is live once another process can apply what the one before it could not', async () => {
+    const sound = tallyProjection();
+    const broken: Projection = {
+      ...sound,
+      async apply() {
+        throw new Error('thirteen');
+      },
+    };
+    await appendAmounts(log, 'a', [13]);
+    {
+      await using first = start([broken]);
+      const status = async () => (await first.freshness.freshness())[0]?.status;
+      await waitUntil('it is faulted', async () => (await status()) === 'faulted');
+    }
+    await using second = start([sound], 'two');
+    await waitUntil('it is live', async () => {
+      const [state] = await second.freshness.freshness();
+      return state?.status === 'live' && state.lastError === null;
+    });
+  });
+
+  it('is live again once the trouble is over, however quiet the log is then', async () => {
+    const projection = tallyProjection({ prefixes: ['queue-'] });
+    await using runner = start([projection]);
+    const status = async () => (await runner.freshness.freshness())[0]?.status;
+    await waitUntil('it is live', async () => (await status()) === 'live');
+    await database.pool.query(TROUBLE);
+    await appendAmounts(log, 'a', [1]);
+    await waitUntil('it is retrying', async () => (await status()) === 'retrying');
+    await database.pool.query('drop trigger trouble on projection_checkpoints');
+    await waitUntil('it is live again', async () => (await status()) === 'live');
   });
 
   it('loses nothing when its connection is killed in the middle of a batch', async () => {
