@@ -46,8 +46,22 @@ export function createPool(settings: PoolSettings): pg.Pool {
   return pool;
 }
 
+/**
+ * A role or a database may have any settings of its own. The SQL here is right under `read committed` only (what was
+ * read before a lock counts no more after it), answers are read as PostgreSQL writes them by default, and waits are
+ * bounded by the statement's timeout and by callers: a shorter patience, meant for other programs, would break them off.
+ */
 const prepareSession = (statementTimeoutMs: number) => `
 select
   set_config('search_path', '${SCHEMA}, public', false),
+  set_config('default_transaction_isolation', 'read committed', false),
+  set_config('DateStyle', 'ISO, MDY', false),
+  set_config('TimeZone', 'UTC', false),
+  set_config('extra_float_digits', '1', false),
+  set_config('array_nulls', 'on', false),
+  set_config('standard_conforming_strings', 'on', false),
   set_config('statement_timeout', '${Math.trunc(statementTimeoutMs)}', false),
-  set_config('idle_in_transaction_session_timeout', '60000', false)`;
+  set_config('lock_timeout', '0', false),
+  set_config('idle_in_transaction_session_timeout', '60000', false),
+  set_config('idle_session_timeout', '0', false),
+  (select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout')`;
