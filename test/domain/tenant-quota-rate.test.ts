@@ -57,4 +57,13 @@ describe('a rate bucket', () => {
       bucket = next.bucket;
     }
   });
+
+  it('drains on when the clock has gone back by a day', () => {
+    const asked: Asked = { perSecond: 1, burst: 1, wanted: 1, aheadMs: 0, whole: false };
+    const now = 1_764_000_000_000;
+    const full = takeFrom(undefined, asked, now + 86_400_000).bucket;
+    const refused = takeFrom(full, asked, now);
+    expect(refused.taken).toEqual({ granted: 0, firstDueInMs: 1_000 });
+    expect(takeFrom(refused.bucket, asked, now + 1_000).taken.granted).toBe(1);
+  });
 });

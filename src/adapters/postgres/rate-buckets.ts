@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { AskedOfTenant, RateBuckets } from '../../commands/rate-buckets.ts';
-import type { Taken } from '../../domain/tenant-quota/rate-bucket.ts';
+import { SET_BACK_MS, type Taken } from '../../domain/tenant-quota/rate-bucket.ts';
 import { Batcher } from './batcher.ts';
 
 const MAX_BATCH = 200;
@@ -77,7 +77,10 @@ drained as materialized (
     wanted,
     ahead_ms,
     whole,
-    greatest(locked.drained_at, clock.now) as drained_at,
+    case
+      when locked.drained_at > clock.now + ${SET_BACK_MS} then clock.now
+      else greatest(locked.drained_at, clock.now)
+    end as drained_at,
     greatest(
       0,
       least(level, burst + per_second * ahead_ms / 1000)

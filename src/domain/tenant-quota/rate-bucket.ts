@@ -34,6 +34,9 @@ export interface Taken {
   readonly firstDueInMs: number;
 }
 
+/** A clock that goes back by less is waited for; by more, it was wrong before: draining goes on from what it says now. */
+export const SET_BACK_MS = 10_000;
+
 /** Sums of fractions fall a little short of the whole number that they stand for. */
 const ROUNDING = 0.001;
 
@@ -42,8 +45,9 @@ export function takeFrom(
   { perSecond, burst, wanted, aheadMs, whole }: Asked,
   now: number,
 ): { readonly bucket: RateBucket; readonly taken: Taken } {
-  const drainedAt = Math.max(now, bucket?.drainedAt ?? now);
-  const drained = (perSecond * (drainedAt - (bucket?.drainedAt ?? now))) / 1000;
+  const before = bucket && bucket.drainedAt <= now + SET_BACK_MS ? bucket.drainedAt : now;
+  const drainedAt = Math.max(now, before);
+  const drained = (perSecond * (drainedAt - before)) / 1000;
   const most = burst + (perSecond * aheadMs) / 1000;
   // What came under wider terms may be more than ever fits now: it would take days to drain.
   const level = Math.max(0, Math.min(most, bucket?.level ?? 0) - drained);
