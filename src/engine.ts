@@ -9,9 +9,9 @@ import type { StageResult } from './adapters/postgres/staged-jobs.ts';
 import { supervise } from './adapters/supervise.ts';
 import { type BackgroundRole, backgroundTasks } from './background.ts';
 import type { CallContext } from './commands/call-context.ts';
-import type { EnqueueRequest, EnqueueResult } from './commands/use-cases.ts';
-import { asJsonText } from './domain/json-text.ts';
+import type { EnqueueResult } from './commands/use-cases.ts';
 import type { Actor } from './domain/metadata.ts';
+import { type EngineJob, toEnqueueRequest } from './engine-job.ts';
 import { createParts, type Parts, type PartsOptions } from './parts.ts';
 import { prepareProjections } from './projections/prepare.ts';
 import { type JobMap, JobsWorker, type WorkerOptions } from './sdk/worker.ts';
@@ -29,9 +29,6 @@ export type EngineWorkerOptions<Jobs extends JobMap> = Omit<WorkerOptions<Jobs>,
   /** Default: jobs of all tenants. */
   readonly tenants?: readonly string[] | '*';
 };
-
-/** A job as a program writes it: the payload is any value that JSON can hold. */
-export type EngineJob = Omit<EnqueueRequest, 'payload'> & { readonly payload?: unknown };
 
 const ALL_ROLES: ReadonlySet<BackgroundRole> = new Set(['projections', 'timers', 'forwarder', 'inbox']);
 
@@ -71,16 +68,13 @@ export class Engine implements AsyncDisposable {
     jobs: readonly EngineJob[],
     options: { readonly client: Pick<ClientBase, 'query'> },
   ): Promise<readonly StageResult[]>;
-  enqueue(
+  async enqueue(
     tenantId: string,
     jobs: readonly EngineJob[],
     { atomic, client }: { readonly atomic?: boolean; readonly client?: Pick<ClientBase, 'query'> } = {},
   ): Promise<readonly (EnqueueResult | StageResult)[]> {
     const context = { tenantId, ...this.#context() };
-    const requests = jobs.map((job) => ({
-      ...job,
-      payload: asJsonText(JSON.stringify(job.payload ?? null)),
-    }));
+    const requests = jobs.map(toEnqueueRequest);
     if (client) return this.parts.stageJobs(client, context, requests);
     return this.parts.useCases.enqueueJobs(context, requests, atomic === undefined ? {} : { atomic });
   }

@@ -1,7 +1,7 @@
 export {
   createEngine,
   type Engine,
-  type EngineJob,
   type EngineOptions,
   type EngineWorkerOptions,
 } from './engine.ts';
+export type { EngineJob } from './engine-job.ts';
