@@ -12,6 +12,8 @@ export type StartupProblem =
   | 'database_auth'
   | 'database_missing'
   | 'database_version'
+  | 'database_encoding'
+  | 'database_tls'
   | 'eventstoredb_failed'
   | 'log_elsewhere';
 
