@@ -5,6 +5,7 @@ import { checkDatabase } from './adapters/postgres/check-database.ts';
 import { forgetLeaders } from './adapters/postgres/leadership.ts';
 import { checkLogHome, HERE } from './adapters/postgres/log-home.ts';
 import { migrate } from './adapters/postgres/migrate.ts';
+import { setUpProblem } from './adapters/postgres/set-up-problem.ts';
 import type { StageResult } from './adapters/postgres/staged-jobs.ts';
 import { supervise } from './adapters/supervise.ts';
 import { type BackgroundRole, backgroundTasks } from './background.ts';
@@ -39,6 +40,7 @@ const ALL_ROLES: ReadonlySet<BackgroundRole> = new Set(['projections', 'timers',
 export class Engine implements AsyncDisposable {
   readonly parts: Parts;
   readonly #actor: Actor;
+  readonly #workers = new Set<AsyncDisposable>();
   readonly #stopping = new AbortController();
   readonly #background: Promise<unknown>;
   #stopped: Promise<void> | undefined;
@@ -82,10 +84,12 @@ export class Engine implements AsyncDisposable {
   /** The SDK's worker, without HTTP between; not started yet. */
   worker<Jobs extends JobMap>({ tenants = '*', ...options }: EngineWorkerOptions<Jobs>): JobsWorker<Jobs> {
     const connection = inProcessTransport(this.parts.useCases, { context: this.#context(), tenants });
-    return new JobsWorker<Jobs>({ ...options, connection });
+    const worker = new JobsWorker<Jobs>({ ...options, connection });
+    this.#workers.add(worker);
+    return worker;
   }
 
-  /** Ends the background tasks, settles what is being written, closes the connections. */
+  /** Stops its workers as they stop themselves, ends the background tasks, settles what is being written, closes the connections. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -96,6 +100,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    await Promise.all(Array.from(this.#workers, (worker) => worker[Symbol.asyncDispose]()));
     this.#stopping.abort();
     await this.#background;
     await this.parts.close();
@@ -125,6 +130,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return new Engine(parts, options);
   } catch (error) {
     await parts.close();
-    throw error;
+    throw setUpProblem(error);
   }
 }

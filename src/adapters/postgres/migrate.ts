@@ -104,8 +104,10 @@ async function applyNext(client: pg.PoolClient, migrations: readonly Migration[]
 }
 
 async function readApplied(client: pg.PoolClient): Promise<readonly AppliedMigration[]> {
-  const { rows: found } = await client.query<{ present: boolean }>(HAS_TABLE);
-  // Creating needs rights that the service's role may lack once an administrator has prepared the schema.
+  const { rows: found } = await client.query<{ present: boolean; schema: boolean }>(HAS_TABLE);
+  // Creating needs rights that the service's role may lack once an administrator has prepared the schema: PostgreSQL asks
+  // for the right to make one even with `if not exists`.
+  if (!found[0]?.schema) await client.query(CREATE_SCHEMA);
   if (!found[0]?.present) await client.query(CREATE_TABLE);
   const { rows } = await client.query<AppliedMigration>(APPLIED);
   return rows;
@@ -151,10 +153,14 @@ select
   set_config('search_path', '${SCHEMA}, public', true),
   pg_advisory_xact_lock(${LOCK_KEY})`;
 
-const HAS_TABLE = `select to_regclass('${SCHEMA}.schema_version') is not null as present`;
+const HAS_TABLE = `
+select
+  to_regclass('${SCHEMA}.schema_version') is not null as present,
+  to_regnamespace('${SCHEMA}') is not null as schema`;
+
+const CREATE_SCHEMA = `create schema ${SCHEMA}`;
 
 const CREATE_TABLE = `
-create schema if not exists ${SCHEMA};
 create table ${SCHEMA}.schema_version (
   version int primary key,
   name text not null,

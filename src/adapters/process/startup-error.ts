@@ -13,6 +13,8 @@ export type StartupProblem =
   | 'database_missing'
   | 'database_version'
   | 'database_encoding'
+  | 'database_rights'
+  | 'database_schema'
   | 'database_tls'
   | 'eventstoredb_failed'
   | 'log_elsewhere';
