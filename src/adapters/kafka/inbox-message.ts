@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { InboundMessage } from '../../commands/inbound/inbound-event.ts';
 import type { InboxDeadLetter } from '../../commands/inbound/inbox-dead-letters.ts';
+import { isBinaryCloudEvent } from '../../commands/inbound/parse-message.ts';
 
 /** A message that came from a topic. */
 export type TopicMessage = InboundMessage & { readonly topic: string };
@@ -11,13 +12,15 @@ export function toInboundMessage(
   partition: number,
   { key, value, headers, timestamp, offset }: KafkaMessage,
 ): TopicMessage | undefined {
-  if (value === null) return undefined;
+  const known = headers ? headersOf(headers) : {};
+  // In binary mode a CloudEvent without data has no value either.
+  if (value === null && !isBinaryCloudEvent(known)) return undefined;
   const sentAt = Math.max(0, Number(timestamp));
   return {
     topic,
     key: key?.toString('utf8') ?? null,
-    value,
-    headers: headers ? headersOf(headers) : {},
+    value: value ?? Buffer.alloc(0),
+    headers: known,
     sentAt,
     place: placeOf({ topic, partition, offset, sentAt }),
   };

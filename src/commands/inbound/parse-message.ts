@@ -102,8 +102,12 @@ function toEvent(
   };
 }
 
+/** Names of headers are in lower case. */
+export const isBinaryCloudEvent = (headers: InboundMessage['headers']): boolean =>
+  headers.ce_specversion !== undefined || headers['ce-specversion'] !== undefined;
+
 function attributesIn(headers: InboundMessage['headers']): Members | undefined {
-  if (headers.ce_specversion === undefined && headers['ce-specversion'] === undefined) return undefined;
+  if (!isBinaryCloudEvent(headers)) return undefined;
   const names = Object.entries(headers).filter(([name]) => /^ce[_-]/.test(name));
   return Object.fromEntries(names.map(([name, value]) => [name.slice(3), value]));
 }
