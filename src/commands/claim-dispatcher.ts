@@ -256,7 +256,7 @@ export class ClaimDispatcher {
     try {
       const { lanes, weights } = await this.#deps.readyQueue.lanes();
       for (const weight of weights) this.#lanes.weigh(weight);
-      for (const lane of lanes) this.#lanes.rediscovered(lane);
+      this.#lanes.rediscovered(lanes);
     } catch (error) {
       this.#logger.warn({ err: error }, 'looking for overlooked jobs failed');
     }

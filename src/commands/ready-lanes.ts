@@ -13,6 +13,8 @@ interface KnownLane extends Lane {
   /** `last` when idle lanes were forgotten before. */
   lastBefore: number;
   maybeReady: boolean;
+  /** No job was seen in it since idle lanes were forgotten. */
+  doubted: boolean;
   blockedUntil: number;
 }
 
@@ -62,20 +64,23 @@ export class ReadyLanes {
   arrived(lane: Lane): void {
     const tenant = this.#tenant(lane.tenantId);
     const known = this.#lane(tenant, lane);
+    known.doubted = false;
     if (known.maybeReady) return;
     known.maybeReady = true;
-    tenant.ready.push(known);
-    tenant.ready.sort((a, b) => a.priority - b.priority);
+    const place = tenant.ready.findLastIndex(({ priority }) => priority <= known.priority) + 1;
+    tenant.ready.splice(place, 0, known);
     if (tenant.blockedUntil === 0) this.#bringBack(tenant);
     else if (!this.#aside.has(tenant.id)) this.#claimable.set(tenant.id, tenant);
   }
 
-  /** The lane was seen to have jobs: if it was thought to be empty, they are below its floor. */
-  rediscovered(lane: Lane): void {
-    const known = this.#lane(this.#tenant(lane.tenantId), lane);
-    if (known.maybeReady) return;
-    known.floor = 0;
-    this.arrived(lane);
+  /** All lanes with jobs, seen since forgetIdle. In those that were thought to be empty, they are below the floor. */
+  rediscovered(lanes: readonly Lane[]): void {
+    for (const lane of lanes) {
+      const known = this.#lane(this.#tenant(lane.tenantId), lane);
+      if (!known.maybeReady) known.floor = 0;
+      this.arrived(lane);
+    }
+    this.#forgetDoubted();
   }
 
   /** Settings of the tenant changed, or slots are free. */
@@ -168,13 +173,24 @@ export class ReadyLanes {
     }
   }
 
-  /** Forgets lanes from which nothing was taken since the call before; what arrives makes them known again. */
+  /** Forgets lanes from which nothing was taken since the call before; what arrives makes them known again. Doubts the others. */
   forgetIdle(): void {
     for (const tenant of this.#tenants.values()) {
       for (const [key, lane] of tenant.lanes) {
         if (!lane.maybeReady && lane.lastBefore === lane.last) tenant.lanes.delete(key);
         lane.lastBefore = lane.last;
+        lane.doubted = true;
       }
+      if (tenant.lanes.size === 0) this.#tenants.delete(tenant.id);
+    }
+  }
+
+  /** Others took what was in these lanes; nobody here may ever ask for it. */
+  #forgetDoubted(): void {
+    for (const tenant of this.#tenants.values()) {
+      for (const lane of tenant.ready) if (lane.doubted) tenant.lanes.delete(keyOf(lane));
+      tenant.ready = tenant.ready.filter((lane) => !lane.doubted);
+      if (tenant.ready.length === 0) this.#claimable.delete(tenant.id);
       if (tenant.lanes.size === 0) this.#tenants.delete(tenant.id);
     }
   }
@@ -258,6 +274,7 @@ export class ReadyLanes {
       recheck: [0, 0],
       lastBefore: -1,
       maybeReady: false,
+      doubted: false,
       blockedUntil: 0,
     };
     tenant.lanes.set(key, fresh);

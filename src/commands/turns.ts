@@ -1,3 +1,6 @@
+/** Tenants without jobs that are remembered, until a round begins or there are more. */
+const MOST_ABSENT = 1_000;
+
 /**
  * How tenants share what one pool of workers can take: deficit round robin. In a round each tenant may take as many jobs
  * as its weight says, one each time it is its turn, so a heavy tenant does not take all of its own at once. What is left
@@ -18,6 +21,7 @@ export class Turns {
     for (const tenantId of able.keys()) {
       if (!this.#left.has(tenantId)) this.#left.set(tenantId, weightOf(tenantId));
     }
+    if (this.#left.size > able.size + MOST_ABSENT) this.#forgetAbsent(able);
     let open = wanted;
     while (open > 0) {
       // Whoever took one goes to the end, where this loop comes by again.
@@ -38,6 +42,11 @@ export class Turns {
   giveBack(tenantId: string, jobs: number, weight: number): void {
     const left = this.#left.get(tenantId);
     if (left !== undefined) this.#left.set(tenantId, Math.min(weight, left + jobs));
+  }
+
+  /** Tenants that come with one job each may keep a round from ever ending. */
+  #forgetAbsent(able: Pick<ReadonlyMap<string, unknown>, 'has'>): void {
+    for (const tenantId of [...this.#left.keys()]) if (!able.has(tenantId)) this.#left.delete(tenantId);
   }
 
   /** Who has nothing to take saves nothing up. */

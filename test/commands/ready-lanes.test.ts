@@ -174,7 +174,29 @@ describe('what is known of a lane', () => {
     const lanes = new ReadyLanes();
     lanes.arrived(lane('a'));
     lanes.found(ALL, lanes.choose(ALL, 5, 0), [job(lane('a'), 10)], [], 0);
-    lanes.rediscovered(lane('a'));
+    lanes.rediscovered([lane('a')]);
     expect(lanes.choose(ALL, 5, 0)[0]?.lanes[0]?.floor).toBe(0);
+  });
+
+  it('is forgotten when all its jobs went to others, though nobody here ever asked for them', () => {
+    const lanes = new ReadyLanes();
+    const held: LaneFilter = { pool: 'b', tenants: '*', queues: '*', types: new Set(['b']) };
+    for (const queue of ['gone', 'there', 'new']) lanes.arrived(lane('a', { queue, type: 'b' }));
+    lanes.forgetIdle();
+    lanes.arrived(lane('a', { queue: 'new', type: 'b' }));
+    lanes.rediscovered([lane('a', { queue: 'there', type: 'b' })]);
+    const queues = () => lanes.choose(held, 5, 0).flatMap((take) => take.lanes.map(({ queue }) => queue));
+    expect(queues()).toEqual(['there', 'new']);
+    lanes.arrived(lane('a', { queue: 'gone', type: 'b' }));
+    expect(queues()).toEqual(['there', 'new', 'gone']);
+  });
+
+  it('leaves nothing behind of a tenant whose jobs all went to others', () => {
+    const lanes = new ReadyLanes();
+    lanes.arrived(lane('a'));
+    lanes.forgetIdle();
+    lanes.rediscovered([]);
+    expect(lanes.claimable(10)).toEqual([]);
+    expect(lanes.choose(ALL, 5, 0)).toEqual([]);
   });
 });

@@ -46,3 +46,20 @@ it('nobody with jobs is passed over for longer than a round, while others come a
     }),
   );
 });
+
+it('are not kept for ever for tenants that came once, when nobody ever has to wait for a round', () => {
+  const turns = new Turns();
+  let asked = 0;
+  for (let tenant = 0; tenant < 5_000; tenant += 1) {
+    const present = {
+      has: (id: string) => {
+        asked += 1;
+        return id === `t${tenant}`;
+      },
+      keys: () => [`t${tenant}`].values(),
+      size: 1,
+    };
+    expect(turns.deal(present, 1, () => 2).get(`t${tenant}`)).toBe(1);
+  }
+  expect(asked).toBeLessThan(5_000 * 1_500);
+});
