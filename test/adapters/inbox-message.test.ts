@@ -10,7 +10,6 @@ const withoutValue = (headers: NonNullable<KafkaMessage['headers']>): KafkaMessa
   timestamp: '0',
   offset: '7',
   attributes: 0,
-  size: 0,
 });
 
 it('takes a CloudEvent in binary mode that has no data, though its value is null', () => {
