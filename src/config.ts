@@ -76,9 +76,10 @@ const SETTINGS = {
     'PostgreSQL 14 or later to use, as `postgres://user:password@host:5432/database`. Not set: an embedded PostgreSQL in `DATA_DIR`',
   ),
   DATABASE_CONNECTIONS: setting(
-    wholeNumber(4, 500),
+    // Eight of them belong to leadership and read models, and callers need four.
+    wholeNumber(12, 500),
     '20',
-    'Connections to the database at most, for each process',
+    'Connections to the database at most, for each process: 12 or more',
   ),
   PORT: setting(wholeNumber(0, 65_535), '4000', 'Port of the HTTP API; 0 takes any free one. Also `--port`'),
   HOST: setting(

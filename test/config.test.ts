@@ -40,6 +40,7 @@ describe('the configuration', () => {
       LOG_LEVEL: 'loud',
       SHUTDOWN_MS: '-1',
       DATABASE_URL: 'mysql://db',
+      DATABASE_CONNECTIONS: '11',
     });
     expect(message).toMatch(/PORT: must be a whole number from 0 to 65535, not "99999"/);
     expect(message).toMatch(
@@ -48,6 +49,7 @@ describe('the configuration', () => {
     expect(message).toMatch(/LOG_LEVEL: must be trace, debug/);
     expect(message).toMatch(/SHUTDOWN_MS: must be a whole number/);
     expect(message).toMatch(/DATABASE_URL: must look like postgres:/);
+    expect(message).toMatch(/DATABASE_CONNECTIONS: must be a whole number from 12 to 500/);
   });
 
   it.each(['4000.5', '0x10', '1e3', 'NaN', '٤٠٠٠', '99999999999999999999'])('refuses the port %j', (port) => {
