@@ -59,7 +59,7 @@ async function sweepUntil(signal: AbortSignal, deps: ExpireLeasesDeps, goesOn: b
     await heartbeatPath?.looked();
     const expired = await readyQueue.expiredLeases(now, window.from(now), BATCH);
     await sweep(deps, expired, now);
-    if (now - prunedAt > PRUNE_EVERY_MS) {
+    if (Math.abs(now - prunedAt) > PRUNE_EVERY_MS) {
       await readyQueue.pruneArrivals(now - ARRIVALS_KEPT_MS);
       await readyQueue.forgetWorkers(now - WORKERS_KEPT_MS);
       prunedAt = now;

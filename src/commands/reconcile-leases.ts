@@ -18,7 +18,7 @@ export interface ReconcileLeasesDeps extends DispatchDeps {
 const EVERY_MS = 15_000;
 const BATCH = 1_000;
 
-/** When each suspicion first came up, by what it is about. */
+/** When each suspicion first came up, by what it is about: not at this look, though the clock may have gone back since. */
 type Suspicions = ReadonlyMap<string, number>;
 
 /**
@@ -68,7 +68,7 @@ async function leaseAttempts(
   const since = [...suspicions.values()];
   const confirmed = shown
     .map((attempt, index) => ({ ...attempt, since: since[index] ?? now }))
-    .filter((attempt) => attempt.since < now);
+    .filter((attempt) => attempt.since !== now);
   const jobs = await loadJobs(deps, confirmed);
   const placements: Placement[] = [];
   confirmed.forEach((attempt, index) => {
@@ -94,7 +94,7 @@ async function endLeases(deps: ReconcileLeasesDeps, before: Suspicions, now: num
   const stored = await audit.withoutAttempt(now + RESERVATION_MS, BATCH);
   const suspicions = new Map<string, number>();
   for (const lease of stored) suspicions.set(keyOf(lease), before.get(keyOf(lease)) ?? now);
-  const confirmed = stored.filter((lease) => (before.get(keyOf(lease)) ?? now) < now);
+  const confirmed = stored.filter((lease) => (before.get(keyOf(lease)) ?? now) !== now);
   const jobs = await loadJobs(deps, confirmed);
   const placements: Placement[] = [];
   const withdrawn: StoredLease[] = [];

@@ -64,3 +64,20 @@ it('workers get time to be heard of after the machine has slept or the clock has
   expect((await one.job('acme', claim.snapshot.jobId)).status).toBe('running');
   await one.close();
 });
+
+it('what claims were told is still swept away after the clock went back', async () => {
+  let sweeps = 0;
+  const readyQueue = (queue: ReadyQueue): ReadyQueue => ({
+    ...queue,
+    pruneArrivals(before) {
+      sweeps += 1;
+      return queue.pruneArrivals(before);
+    },
+  });
+  const one = dispatchProcess(database.pool, clock, { readyQueue });
+  await using _sweeper = running(expireLeases({ ...one, wake: () => {}, everyMs: 5 }));
+  await waitUntil('it is swept', () => sweeps === 1);
+  clock.advance(-86_400_000);
+  await waitUntil('it is swept again', () => sweeps === 2, { timeoutMs: 10_000 });
+  await one.close();
+});

@@ -47,11 +47,11 @@ const project = () =>
     ),
   );
 
-const reconcile = () =>
+const reconcile = (audit = postgresLeaseAudit(database.pool)) =>
   running(
     reconcileLeases({
       ...one,
-      audit: postgresLeaseAudit(database.pool),
+      audit,
       everyMs: 20,
       wake: () => one.dispatcher.wake(),
       metrics: {
@@ -192,4 +192,23 @@ it('leaves jobs alone that run as they should, however often it looks', async ()
   expect(new Set(lives)).toEqual(new Set(['JobEnqueued JobStarted JobCompleted']));
   expect(reconciled.missing ?? 0).toBe(0);
   expect(reconciled.count ?? 0).toBe(0);
+});
+
+it('an attempt whose lease was lost gets one again also when the clock went back meanwhile', async () => {
+  await using _projections = project();
+  const [lost] = await start('acme', 1);
+  await database.pool.query('delete from leases');
+  const audit = postgresLeaseAudit(database.pool);
+  let looks = 0;
+  await using _reconciler = reconcile({
+    ...audit,
+    async withoutLease(limit) {
+      const found = await audit.withoutLease(limit);
+      looks += 1;
+      if (looks === 1) one.clock.advance(-86_400_000);
+      return found;
+    },
+  });
+  const isBack = async () => (await leases())[0] === lost?.jobId;
+  await waitUntil('it has a lease again', isBack, { timeoutMs: 10_000 });
 });

@@ -17,7 +17,7 @@ export function createSubscriptionStore(pool: pg.Pool, clock: Clock): Subscripti
     (await pool.query<SubscriptionRow>(LIST, [null])).rows.map(toSubscription);
   return {
     current() {
-      if (cached && clock.now() - cached.at < FRESH_MS) return cached.rows;
+      if (cached && Math.abs(clock.now() - cached.at) < FRESH_MS) return cached.rows;
       const rows = load();
       const entry = { at: clock.now(), rows };
       cached = entry;
