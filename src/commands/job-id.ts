@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Whether the text can be the id of a job at all; anything else is not found without asking the log. */
-export const isJobId = (text: string): boolean => UUID.test(text);
+export const isJobId = (text: unknown): text is string => typeof text === 'string' && UUID.test(text);
 
 /** Two ids of one seed differ in these 12 bits at least, so they sort as their indexes do. */
 const MAX_INDEX = 0xfff;

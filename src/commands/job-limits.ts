@@ -14,15 +14,18 @@ const MOST_BYTES_PER_UNIT = 3;
 interface Limited {
   readonly payload?: JsonText | undefined;
   readonly runAt?: number | undefined;
+  readonly deadlineAt?: number | undefined;
 }
 
 /** Why a request can't be carried out whatever the job is like; undefined when nothing is wrong with it. */
 export function refusalOf(
-  { payload, runAt }: Limited,
+  { payload, runAt, deadlineAt }: Limited,
   now: number,
   maxPayloadBytes: number,
 ): RequestRejection | undefined {
   if (runAt !== undefined && !isPossibleTime(runAt, now)) return 'run_at_out_of_range';
+  // One that is over is taken, and dead-lettered: whoever repeats a call late must get the answer of the first.
+  if (runAt !== undefined && deadlineAt !== undefined && deadlineAt <= runAt) return 'run_at_out_of_range';
   if (payload !== undefined && isLonger(payload, maxPayloadBytes)) return 'payload_too_large';
   return undefined;
 }

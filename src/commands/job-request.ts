@@ -32,8 +32,8 @@ function problemOf(request: EnqueueRequest): string | undefined {
   const { jobId, type, queue, priority, maxAttempts, timeoutMs, deadlineAt, dedupeKey, tags, retry } =
     request;
   if (jobId !== undefined && !isJobId(jobId)) return 'jobId must be a lower-case UUID';
-  if (!NAME.test(type)) return 'type must be letters, digits and _.:-, at most 100';
-  if (queue !== undefined && !NAME.test(queue)) return 'queue must be letters, digits and _.:-, at most 100';
+  if (!isName(type)) return 'type must be letters, digits and _.:-, at most 100';
+  if (queue !== undefined && !isName(queue)) return 'queue must be letters, digits and _.:-, at most 100';
   if (priority !== undefined && !isWhole(priority, 1, 9)) return 'priority must be 1 to 9';
   if (maxAttempts !== undefined && !isWhole(maxAttempts, 1, MAX_ATTEMPTS))
     return 'maxAttempts must be 1 to 1000';
@@ -47,6 +47,9 @@ function problemOf(request: EnqueueRequest): string | undefined {
   if (retry !== undefined && !isRetryPolicy(retry)) return 'retry has durations or steps out of range';
   return undefined;
 }
+
+/** A program's `any` is not seen by the compiler, and a pattern takes null and lists for text. */
+const isName = (name: unknown): boolean => typeof name === 'string' && NAME.test(name);
 
 /** The latest time that a Date can hold. */
 const LATEST = 8_640_000_000_000_000;

@@ -7,7 +7,7 @@ it.each(['1999-12-31T23:59:59Z', '2099-01-01T00:00:00Z'])(
     await using api = await testApi();
     const refused = await api.call('POST', '/v1/jobs', { type: 't', runAt: time });
     expect(refused.statusCode).toBe(422);
-    expect(refused.json().detail).toBe('runAt must be from the year 2000 on, and at most ten years ahead.');
+    expect(refused.json().detail).toMatch('from the year 2000 on, at most ten years ahead');
     const accepted = await api.call('POST', '/v1/jobs', { type: 't', deadlineAt: time });
     expect(accepted.statusCode).toBe(201);
   },

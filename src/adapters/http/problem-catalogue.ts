@@ -207,7 +207,8 @@ export const PROBLEMS = {
   'run-at-out-of-range': {
     status: 422,
     title: 'Time out of range',
-    meaning: 'runAt must be from the year 2000 on, and at most ten years ahead.',
+    meaning:
+      'runAt must be from the year 2000 on, at most ten years ahead, and before deadlineAt: a job can not start when it has to be finished.',
   },
   'batch-above-limit': {
     status: 422,
