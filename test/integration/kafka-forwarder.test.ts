@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { CloudEvent, type CloudEventV1, Kafka as KafkaBinding, type KafkaMessage } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FEED_TOPICS } from '../../src/adapters/kafka/topics.ts';
 import { createForwarderStore, type ForwarderStore } from '../../src/adapters/postgres/forwarder-store.ts';
+import { supervise } from '../../src/adapters/supervise.ts';
 import { decodeEvent } from '../../src/commands/decode-event.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { expectOrder, numbersIn } from '../support/feed-order.ts';
@@ -15,7 +17,9 @@ import {
 } from '../support/forwarding.ts';
 import { readFeed } from '../support/kafka-reader.ts';
 import { type KafkaServer, startKafka, whyNoKafka } from '../support/kafka-server.ts';
+import { createTopic } from '../support/kafka-topic.ts';
 import { appendQuota } from '../support/public-quota-events.ts';
+import { running } from '../support/running.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const given = process.env.KAFKA_BROKERS?.split(',');
@@ -125,6 +129,37 @@ describe.skipIf(skip)('the forwarder to Kafka', { timeout: 180_000 }, () => {
     const messages = await reader.distinct(5 * 40 * EVENTS);
     expect(messages).toHaveLength(5 * 40 * EVENTS);
     expectOrder(messages, tenants, 40);
+  });
+
+  it('goes on when a topic was made anew with fewer partitions', async () => {
+    await using set = await feedSetUp(brokers);
+    const topic = `${set.prefix}eventzr.jobs.enqueued.v1`;
+    const tenants = ['a', 'b', 'c', 'd', 'e'];
+    await using _forwarder = running((signal) =>
+      supervise({
+        name: 'forwarder',
+        signal,
+        task: async (stop) => {
+          await using forwarder = forwarding(set);
+          await Promise.race([forwarder.ended, once(stop, 'abort')]);
+        },
+      }),
+    );
+    await appendJob(set.log, 'a', 0);
+    await set.caughtUp();
+    const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [topic] });
+    await waitUntil('it is gone', async () => !(await admin.listTopics()).includes(topic));
+    await createTopic(admin, topic, 1);
+    await admin.disconnect();
+    await Promise.all(tenants.map((tenant) => appendJob(set.log, tenant, 1, { jobId: 'after' })));
+    await set.caughtUp();
+    await using reader = await readFeed(brokers, set.prefix);
+    const messages = await reader.distinct(EVENTS - 1 + tenants.length * EVENTS);
+    expect(messages.filter((message) => message.topic === 'eventzr.jobs.enqueued.v1')).toHaveLength(
+      tenants.length,
+    );
   });
 
   it('moves its checkpoint only after the broker has everything, and says what is pending', async () => {

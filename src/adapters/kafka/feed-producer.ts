@@ -2,14 +2,14 @@ import type { Producer } from 'kafkajs';
 import { pause } from '../../commands/pause.ts';
 import type { Logger, Metrics } from '../../commands/telemetry.ts';
 import { type Batch, batchesByPartition, halves, type Outgoing } from './batches.ts';
-import { sendProblem } from './send-error.ts';
+import { type SendProblem, sendProblem, UnsentError } from './send-error.ts';
 
 export interface FeedProducerOptions {
   /** A fresh, idempotent producer that is not connected yet. */
   readonly create: () => Producer;
   /** Told of every failed try, and with undefined once it works again. */
   readonly trouble: (error: unknown) => void;
-  /** Makes topics that have vanished again. */
+  /** Makes topics that have vanished again, and looks at the partitions of all. */
   readonly restoreTopics: () => Promise<void>;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -29,6 +29,7 @@ const MOST_TOGETHER = 200;
 const MOST_BYTES_TOGETHER = 500_000;
 /** A producer that has not worked for so many tries is replaced, in case it is its own fault. */
 const TRIES_OF_A_PRODUCER = 15;
+const MISSING: ReadonlySet<SendProblem> = new Set(['topic_missing', 'partition_missing']);
 
 /**
  * Writes messages so that those of a partition keep their order whatever happens: one request under way for each
@@ -138,7 +139,7 @@ export class FeedProducer {
       }
     }
     await pause(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#failures - 1, 10)), signal);
-    if (problem === 'topic_missing' && !signal.aborted) await restoreTopics().catch(trouble);
+    if (MISSING.has(problem) && !signal.aborted) await restoreTopics().catch(trouble);
   }
 
   #worked(): void {
@@ -202,7 +203,7 @@ async function send(producer: Producer, batches: readonly Batch[]): Promise<void
   const answers = await producer.sendBatch({ acks: -1, topicMessages });
   const written = new Set(answers.map(({ topicName, partition }) => `${partition} ${topicName}`));
   const left = batches.find(({ topic, partition }) => !written.has(`${partition} ${topic}`));
-  if (left) throw new Error(`kafkajs has not sent what is for partition ${left.partition} of ${left.topic}`);
+  if (left) throw new UnsentError(left.topic, left.partition);
 }
 
 function isLittle(messages: readonly Outgoing[]): boolean {

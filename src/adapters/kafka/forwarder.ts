@@ -57,9 +57,14 @@ export class Forwarder {
     const trouble = this.#troubleUnder(fence);
     const partitions = await this.#topics(signal, trouble);
     if (!partitions) return;
+    const outdated = new AbortController();
     const restoreTopics = async () => {
-      await this.#ensureTopics();
+      const now = await this.#ensureTopics();
+      const shrunk = [...partitions].find(([topic, count]) => (now.get(topic) ?? count) < count);
+      // What is under way is for partitions that are gone: it would be tried for ever.
+      if (shrunk) outdated.abort(new Error(`${shrunk[0]} was made anew with fewer partitions`));
     };
+    const current = AbortSignal.any([signal, outdated.signal]);
     const producer = new ProducerLanes({ create, trouble, restoreTopics, logger, metrics }, LANES);
     const mapping = this.#mapping(partitions);
     const ended = new AbortController();
@@ -77,7 +82,7 @@ export class Forwarder {
       let notedAt = performance.now();
       for (let page = await next(); page && !signal.aborted; ) {
         const isDue = page.messages.length > 0 || performance.now() - notedAt >= IDLE_WRITE_MS;
-        const sent = this.#send(producer, page, signal);
+        const sent = this.#send(producer, page, current);
         // While the broker works on this page, the next one is read and put together. Live, it is better taken when this
         // one is done: then all that has come meanwhile is in it.
         const following = page.caughtUp ? undefined : next();

@@ -1,3 +1,11 @@
+/** kafkajs leaves partitions out that it knows no leader of, and says nothing. */
+export class UnsentError extends Error {
+  readonly code = 'unsent';
+  constructor(topic: string, partition: number) {
+    super(`kafkajs has not sent what is for partition ${partition} of ${topic}`);
+  }
+}
+
 /** What is to be done about a send that failed. */
 export type SendProblem =
   /** The broker will never take this batch; if it is one message, that message. */
@@ -5,6 +13,8 @@ export type SendProblem =
   /** The producer's numbers and the broker's no longer agree: only a new producer gets on. */
   | 'producer_spent'
   | 'topic_missing'
+  /** It is not there, or has no leader at the moment. */
+  | 'partition_missing'
   /** Whether it was written is unknown, or it was not: the same batch again. */
   | 'passing';
 
@@ -23,6 +33,7 @@ const SPENT: ReadonlySet<string> = new Set([
 ]);
 
 export function sendProblem(error: unknown): SendProblem {
+  if (error instanceof UnsentError) return 'partition_missing';
   const type = protocolType(error);
   if (type === undefined) return 'passing';
   if (REFUSED.has(type)) return 'refused';
