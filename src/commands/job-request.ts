@@ -37,7 +37,8 @@ function problemOf(request: EnqueueRequest): string | undefined {
   if (priority !== undefined && !isWhole(priority, 1, 9)) return 'priority must be 1 to 9';
   if (maxAttempts !== undefined && !isWhole(maxAttempts, 1, MAX_ATTEMPTS))
     return 'maxAttempts must be 1 to 1000';
-  if (timeoutMs !== undefined && !isWhole(timeoutMs, 1)) return 'timeoutMs must be a positive whole number';
+  if (timeoutMs !== undefined && !isWhole(timeoutMs, 1, LONGEST_MS))
+    return 'timeoutMs must be 1 to ten years';
   if (deadlineAt !== undefined && !isWhole(deadlineAt, 0))
     return 'deadlineAt must be milliseconds since 1970';
   if (dedupeKey !== undefined && !isText(dedupeKey, MAX_KEY_LENGTH))
@@ -53,6 +54,8 @@ const isName = (name: unknown): boolean => typeof name === 'string' && NAME.test
 
 /** The latest time that a Date can hold. */
 const LATEST = 8_640_000_000_000_000;
+/** Ten years: added to a time, it must still be one. */
+const LONGEST_MS = 10 * 366 * 86_400_000;
 
 function isWhole(value: number, min: number, max: number = LATEST): boolean {
   return Number.isInteger(value) && value >= min && value <= max;
@@ -67,13 +70,13 @@ function isRetryPolicy(retry: RetryPolicy): boolean {
     case 'none':
       return true;
     case 'fixed':
-      return isWhole(retry.delayMs, 0);
+      return isWhole(retry.delayMs, 0, LONGEST_MS);
     case 'steps':
-      return retry.stepsMs.length <= MAX_STEPS && retry.stepsMs.every((step) => isWhole(step, 0));
+      return retry.stepsMs.length <= MAX_STEPS && retry.stepsMs.every((step) => isWhole(step, 0, LONGEST_MS));
     case 'exponential':
       return (
-        isWhole(retry.baseMs, 0) &&
-        isWhole(retry.maxMs, 0) &&
+        isWhole(retry.baseMs, 0, LONGEST_MS) &&
+        isWhole(retry.maxMs, 0, LONGEST_MS) &&
         retry.factor >= 1 &&
         Number.isFinite(retry.factor)
       );

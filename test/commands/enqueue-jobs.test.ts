@@ -7,7 +7,7 @@ import { createJobHandler } from '../../src/commands/job-handler.ts';
 import { deriveJobId } from '../../src/commands/job-id.ts';
 import { LOG_START } from '../../src/commands/ports.ts';
 import { createReadJob } from '../../src/commands/read-job.ts';
-import type { EnqueueResult } from '../../src/commands/use-cases.ts';
+import type { EnqueueRequest, EnqueueResult } from '../../src/commands/use-cases.ts';
 import { jobStream } from '../../src/domain/job/stream.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
 import { caller, jobRequest } from '../support/caller.ts';
@@ -81,7 +81,35 @@ test.each([
   expect(results).toEqual([{ kind: 'refused', reason: 'run_at_out_of_range' }]);
 });
 
+/** The latest time that a Date can hold: nothing can be added to it. */
+const LATEST = 8_640_000_000_000_000;
+
+test('a deadline is after the start; one that has passed is taken, so that late repeats are answered as before', async () => {
+  const { enqueueJobs } = setUp();
+  const runAt = NOW + 60_000;
+  expect(
+    await enqueueJobs(caller(), [
+      jobRequest({ runAt, deadlineAt: runAt }),
+      jobRequest({ runAt, deadlineAt: runAt + 1 }),
+      jobRequest({ deadlineAt: NOW - 1 }),
+    ]),
+  ).toMatchObject([
+    { kind: 'refused', reason: 'run_at_out_of_range' },
+    { kind: 'created' },
+    { kind: 'created' },
+  ]);
+});
+
+/** What the compiler does not see when a field comes from an `any`. */
+const untyped = (request: object) => request as Partial<EnqueueRequest>;
+
 test.each([
+  untyped({ type: undefined }),
+  untyped({ type: null }),
+  untyped({ type: ['t'] }),
+  untyped({ queue: null }),
+  untyped({ queue: 7 }),
+  untyped({ jobId: ['019340a1-7f3e-7000-8c11-2a3b4c5d6e7f'] }),
   { type: '' },
   { type: 'a\0b' },
   { queue: '../x' },
@@ -94,6 +122,10 @@ test.each([
   { dedupeKey: '' },
   { jobId: 'no-uuid' },
   { retry: { kind: 'fixed', delayMs: -1 } as const },
+  { retry: { kind: 'fixed', delayMs: LATEST } as const },
+  { retry: { kind: 'steps', stepsMs: [LATEST] } as const },
+  { retry: { kind: 'exponential', baseMs: 1, factor: 10, maxMs: LATEST } as const },
+  { timeoutMs: LATEST },
 ])('a malformed request throws and nothing is created: %j', async (wrong) => {
   const { enqueueJobs, jobsInLog } = setUp();
   await expect(enqueueJobs(caller(), [jobRequest(), jobRequest(wrong)])).rejects.toMatchObject({
