@@ -32,16 +32,20 @@ export async function withDatabase<Result>(
   try {
     return await task(pool);
   } catch (error) {
-    if (!isMissingTable(error)) throw error;
-    throw new CliError(
-      'this database is not set up yet; start the service on it once',
-      EXIT.refused,
-      'not_set_up',
-    );
+    const state = setUpSoFar(error);
+    if (state === undefined) throw error;
+    throw new CliError(`this database ${state}; start the service on it once`, EXIT.refused, 'not_set_up');
   } finally {
     await pool.end();
   }
 }
 
-const isMissingTable = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === '42P01';
+/** Only the service migrates. */
+const SET_UP: Readonly<Record<string, string>> = {
+  '42P01': 'is not set up yet',
+  '42703': 'was set up by an older version',
+  '42883': 'was set up by an older version',
+};
+
+const setUpSoFar = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error ? SET_UP[String(error.code)] : undefined;

@@ -75,12 +75,15 @@ describe('exit codes', () => {
     expect(JSON.parse(err).error.message).not.toMatch(/^error: |\n/);
   });
 
-  it('1 on a database that no service has set up, and what to do', async () => {
+  it.each([
+    ['no service', 'drop schema eventzr cascade', 'is not set up yet'],
+    ['an older one', 'alter table eventzr.api_keys drop column revision', 'was set up by an older version'],
+  ])('1 on a database that %s has set up, and what to do', async (_, before, state) => {
     await using database = await createDatabase();
-    await database.pool.query('drop schema eventzr cascade');
+    await database.pool.query(before);
     const env = { DATABASE_URL: database.url };
     const { code, err } = await runCli(['keys', 'create', '--tenant', 'acme', '--role', 'admin'], { env });
-    expect(err).toBe('eventzr-jobs: this database is not set up yet; start the service on it once\n');
+    expect(err).toBe(`eventzr-jobs: this database ${state}; start the service on it once\n`);
     expect(code).toBe(1);
   });
 
