@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import { checkEventStoreDb } from './adapters/eventstoredb/check-eventstoredb.ts';
 import { inProcessTransport } from './adapters/in-process/transport.ts';
 import { checkDatabase } from './adapters/postgres/check-database.ts';
+import { checkSessions } from './adapters/postgres/check-sessions.ts';
 import { forgetLeaders } from './adapters/postgres/leadership.ts';
 import { checkLogHome, HERE } from './adapters/postgres/log-home.ts';
 import { migrate } from './adapters/postgres/migrate.ts';
@@ -116,6 +117,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   await checkDatabase(options.databaseUrl);
   const parts = await createParts(options);
   try {
+    await checkSessions(parts.pool);
     // On connections that may take their time.
     await migrate(parts.projectionEnvironment.pool);
     const { eventStoreDb } = options;

@@ -13,6 +13,7 @@ export type StartupProblem =
   | 'database_missing'
   | 'database_version'
   | 'database_encoding'
+  | 'database_pooler'
   | 'database_rights'
   | 'database_schema'
   | 'database_tls'
