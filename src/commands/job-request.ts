@@ -38,7 +38,7 @@ function problemOf(request: EnqueueRequest): string | undefined {
   if (maxAttempts !== undefined && !isWhole(maxAttempts, 1, MAX_ATTEMPTS))
     return 'maxAttempts must be 1 to 1000';
   if (timeoutMs !== undefined && !isWhole(timeoutMs, 1, LONGEST_MS))
-    return 'timeoutMs must be 1 to ten years';
+    return 'timeoutMs must be a whole number, at most ten years';
   if (deadlineAt !== undefined && !isWhole(deadlineAt, 0))
     return 'deadlineAt must be milliseconds since 1970';
   if (dedupeKey !== undefined && !isText(dedupeKey, MAX_KEY_LENGTH))
