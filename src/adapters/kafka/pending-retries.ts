@@ -5,6 +5,8 @@
 export class PendingRetries {
   readonly #open = new Map<bigint, Promise<void>>();
   #next: bigint;
+  /** Resolved, and made anew, whenever one is over: to race all that are open would cost as much as there are. */
+  #over = Promise.withResolvers<void>();
   /** The partition is read by someone else now: what is committed is theirs to say. */
   lost = false;
 
@@ -25,6 +27,8 @@ export class PendingRetries {
   add(offset: bigint, retry: Promise<void>): Promise<void> {
     const over = retry.then(() => {
       this.#open.delete(offset);
+      this.#over.resolve();
+      this.#over = Promise.withResolvers();
     });
     this.#open.set(offset, over);
     return over;
@@ -44,6 +48,6 @@ export class PendingRetries {
 
   /** Resolves when there is room again. */
   async below(most: number): Promise<void> {
-    while (this.#open.size >= most) await Promise.race(this.#open.values());
+    while (this.#open.size >= most) await this.#over.promise;
   }
 }
