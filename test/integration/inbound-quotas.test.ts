@@ -22,6 +22,8 @@ beforeAll(async () => {
   const terms = { limits: { ...UNLIMITED, jobsPerDay: 1 }, onExceed: 'reject', weight: 1 } as const;
   const note = async () => undefined;
   await plans.put({ name: 'free', terms, by: 'test', note });
+  const few = { ...UNLIMITED, unfinishedJobs: 5, payloadBytes: 20 };
+  await plans.put({ name: 'five', terms: { ...terms, limits: few }, by: 'test', note });
   await plans.put({ name: 'pro', terms: { ...terms, limits: UNLIMITED, weight: 3 }, by: 'test', note });
   const rule = {
     topic: 'shop.orders',
@@ -93,6 +95,25 @@ it('a job of a tenant that is full fails alone, and works once there is room', a
   ]);
   await engine.parts.tenancy.assign.toPlan(caller('full'), 'pro', {});
   expect(await handle(second)).toMatchObject([{ kind: 'done', accepted: 1 }]);
+});
+
+it('a batch makes no more jobs than there is room for, one event or one message after the other', async () => {
+  await engine.parts.tenancy.assign.toPlan(caller('batch'), 'five', {});
+  const events = Array.from({ length: 12 }, (_, order) => message('shop.orders', 'batch', { order }));
+  const [first] = events;
+  if (!first) throw new Error('no events');
+  const tooLarge = message('shop.orders', 'batch', { order: 'too large a payload' });
+  const list = { ...first, place: 'list', value: Buffer.from(`[${events.map(({ value }) => value)}]`) };
+  const outcomes = await handle(list, tooLarge, first, ...events);
+  const kinds = outcomes.map((outcome) => (outcome.kind === 'done' ? outcome.accepted : outcome.kind));
+  const refused = new Array<string>(7).fill('failed');
+  expect(kinds).toEqual(['failed', 'failed', 1, 0, 1, 1, 1, 1, ...refused]);
+  expect(outcomes.at(-1)).toMatchObject({
+    error: { code: 'quota_exceeded', refused: { quota: { limit: 'unfinishedJobs' } } },
+  });
+  expect(outcomes[1]).toMatchObject({ error: { refused: { quota: { limit: 'payloadBytes' } } } });
+  await waitUntil('the jobs count', async () => (await quotaOf('batch'))?.unfinished === 5);
+  expect((await handle(...events)).filter(({ kind }) => kind === 'done')).toHaveLength(5);
 });
 
 it('a transaction of the caller gives a new tenant the default plan, too', async () => {

@@ -11,7 +11,7 @@ const COMMANDS_AT_ONCE = 2;
 export function createInboxLedger(pool: pg.Pool): InboxLedger {
   const slots = new Slots(COMMANDS_AT_ONCE);
   return {
-    async stage(jobs, check) {
+    async stage(jobs, letIn) {
       // The same event twice in one batch is one event.
       const first = new Map<string, LedgerJob>();
       for (const job of jobs) if (!first.has(keyOf(job))) first.set(keyOf(job), job);
@@ -20,8 +20,7 @@ export function createInboxLedger(pool: pg.Pool): InboxLedger {
       const taken = await inTransaction(pool, async (client) => {
         const isNew = await take(client, entries);
         const fresh = [...first.values()].filter((job) => isNew.has(keyOf(job)));
-        check?.(fresh);
-        if (fresh.length > 0) await stageChecked(client, fresh);
+        if (fresh.length > 0) await stageChecked(client, letIn(fresh));
         return isNew;
       });
       return jobs.map((job) => taken.has(keyOf(job)) && first.get(keyOf(job)) === job);

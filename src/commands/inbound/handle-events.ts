@@ -151,7 +151,7 @@ async function stageAll(
   plans: readonly (Plan | InboundOutcome)[],
   caller: InboundCaller,
 ): Promise<readonly (readonly boolean[] | Error)[]> {
-  const { ids, isPassing, staged } = deps;
+  const { ids, ledger, isPassing, staged } = deps;
   const jobs = plans.map((one) =>
     'kind' in one
       ? []
@@ -165,8 +165,9 @@ async function stageAll(
   );
   const all = jobs.flat();
   if (all.length === 0) return jobs.map(() => []);
+  const letIn = await admitJobs(deps, all);
   try {
-    const isNew = (await stage(deps, all)).values();
+    const isNew = (await ledger.stage(all, letIn)).values();
     return jobs.map((own) => own.map(() => isNew.next().value ?? false));
   } catch (error) {
     if (isPassing(error)) throw error;
@@ -177,7 +178,7 @@ async function stageAll(
   const results: (readonly boolean[] | Error)[] = [];
   for (const own of jobs) {
     try {
-      results.push(own.length > 0 ? await stage(deps, own) : []);
+      results.push(own.length > 0 ? await ledger.stage(own, letIn) : []);
     } catch (error) {
       if (isPassing(error)) throw error;
       results.push(asError(error));
@@ -185,11 +186,6 @@ async function stageAll(
   }
   staged();
   return results;
-}
-
-async function stage(deps: InboundDeps, jobs: readonly LedgerJob[]): Promise<readonly boolean[]> {
-  const admitted = await admitJobs(deps, jobs);
-  return deps.ledger.stage(admitted.jobs, admitted.check);
 }
 
 function contextOf({ tenantId, event }: InboundEffect, { actor, correlationId }: InboundCaller): CallContext {

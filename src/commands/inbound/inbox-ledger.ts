@@ -25,12 +25,12 @@ export interface TenantDecision {
 /** Remembers what has had its effect. The memory and the effect are committed together. */
 export interface InboxLedger {
   /**
-   * Stages the jobs that are new, all or none of them; answers for each whether it was. `check` gets those that are new and
-   * throws to have nothing staged; then this rejects with what it threw.
+   * Stages the jobs that are new, all or none of them; answers for each whether it was. `letIn` gets those that are new
+   * and answers them as they are to be staged, or throws to have nothing staged; then this rejects with what it threw.
    */
   stage(
     jobs: readonly LedgerJob[],
-    check?: (fresh: readonly LedgerJob[]) => void,
+    letIn: (fresh: readonly LedgerJob[]) => readonly LedgerJob[],
   ): Promise<readonly boolean[]>;
   /**
    * Does the work unless it was done before; answers whether it was done now. Others who want the same wait. When it
