@@ -4,7 +4,7 @@ import { inProcessTransport } from './adapters/in-process/transport.ts';
 import { checkDatabase } from './adapters/postgres/check-database.ts';
 import { checkSessions } from './adapters/postgres/check-sessions.ts';
 import { forgetLeaders } from './adapters/postgres/leadership.ts';
-import { checkLogHome, HERE } from './adapters/postgres/log-home.ts';
+import { checkLogHome, logPlace, settleLogHome } from './adapters/postgres/log-home.ts';
 import { migrate } from './adapters/postgres/migrate.ts';
 import { setUpProblem } from './adapters/postgres/set-up-problem.ts';
 import type { StageResult } from './adapters/postgres/staged-jobs.ts';
@@ -121,11 +121,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     // On connections that may take their time.
     await migrate(parts.projectionEnvironment.pool);
     const { eventStoreDb } = options;
-    await checkLogHome(
-      parts.pool,
-      eventStoreDb ? `EventStoreDB, streams ${eventStoreDb.streamPrefix}*` : HERE,
-    );
-    if (eventStoreDb) await checkEventStoreDb(parts.log, eventStoreDb.connectionString);
+    const place = logPlace(eventStoreDb);
+    await checkLogHome(parts.pool, place);
+    if (eventStoreDb) await checkEventStoreDb(eventStoreDb.connectionString);
+    await settleLogHome(parts.pool, place);
     if (options.alone) await forgetLeaders(parts.pool);
     // Queries find their tables from the first request on, whoever will fill them.
     await prepareProjections(parts.pool, parts.projections);

@@ -122,9 +122,22 @@ it('says in one line that EventStoreDB cannot be read, without the password', as
 
   await expect(starting).rejects.toMatchObject({ code: 'eventstoredb_failed' });
   await expect(starting).rejects.toThrow(
-    /^EventStoreDB at 127\.0\.0\.1:\d+ cannot be read .*EVENTSTOREDB_URL/,
+    /^EventStoreDB at 127\.0\.0\.1:\d+ cannot be read \(.*ECONNREFUSED.*\): .*EVENTSTOREDB_URL/,
   );
   await expect(starting).rejects.not.toThrow(/hunter2/);
+});
+
+it('does not decide where the log is by a start that fails', async () => {
+  await using database = await createDatabase();
+  const connectionString = `esdb://127.0.0.1:${await freePort()}?tls=false`;
+  const starting = createEngine({
+    databaseUrl: database.url,
+    eventStoreDb: { connectionString, streamPrefix: 'test.' },
+  });
+  await expect(starting).rejects.toMatchObject({ code: 'eventstoredb_failed' });
+
+  await using here = await createEngine({ databaseUrl: database.url, roles: new Set() });
+  expect(await here.parts.log.head()).toBe(0n);
 });
 
 it('keeps a password to itself when the connection string cannot be understood', async () => {

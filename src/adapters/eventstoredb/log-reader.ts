@@ -189,6 +189,7 @@ export class LogReader {
     return this.#calls.run(async () => {
       const { connection, timeoutMs } = this.#options;
       const deadline = performance.now() + timeoutMs;
+      let cause: unknown;
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
         const { client } = connection;
         try {
@@ -196,8 +197,10 @@ export class LogReader {
         } catch (error) {
           const silent = error instanceof ReadTimeoutError;
           if (silent || isPassing(error)) connection.replace(client);
+          // The last try has little time; what failed before it says more than that the time was up.
+          if (!silent || cause === undefined) cause = error;
           if (silent || !isPassing(error) || performance.now() + pauseMs >= deadline) {
-            throw new LogUnavailableError('EventStoreDB could not be read', { cause: error });
+            throw new LogUnavailableError('EventStoreDB could not be read', { cause });
           }
           this.#metrics.count('event_log_read_retries');
           this.#logger.debug({ err: error }, 'event_log.read_retried');
