@@ -8,6 +8,7 @@ import type {
   RotateKeyRequest,
 } from '../adapters/http/contract/keys.ts';
 import { keyView } from '../adapters/http/key-view.ts';
+import { checkLogHome, logPlace } from '../adapters/postgres/log-home.ts';
 import { systemClock, systemIds } from '../adapters/system.ts';
 import type { ManageKeys } from '../commands/manage-keys.ts';
 import { noLogger, noMetrics } from '../commands/telemetry.ts';
@@ -46,7 +47,9 @@ function atDatabase<Result>(task: (desk: KeyDesk) => Promise<Result>): Promise<R
   const clock = systemClock;
   const ids = systemIds(clock);
   return withDatabase(process.env, async (pool) => {
-    const log = await openLog(eventStoreDb(), { pool, logger: noLogger, metrics: noMetrics });
+    const home = eventStoreDb();
+    await checkLogHome(pool, logPlace(home));
+    const log = await openLog(home, { pool, logger: noLogger, metrics: noMetrics });
     try {
       const { keys } = createAccess({ pool, log, clock, ids });
       const correlationId = ids.next();

@@ -7,6 +7,7 @@ import { rebuild } from '../../src/projections/rebuild.ts';
 import { JobsClient, JobsWorker } from '../../src/sdk/index.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { ALL_RIGHT, allDone, audit, queueCounts, verifyAll } from '../support/audit.ts';
+import { runCli } from '../support/cli.ts';
 import { countInEventStoreDb } from '../support/count-job-events.ts';
 import { createDatabase } from '../support/database.ts';
 import { type EventStoreDbInUse, useEventStoreDb } from '../support/eventstoredb/database-in-use.ts';
@@ -138,6 +139,23 @@ it('does not decide where the log is by a start that fails', async () => {
 
   await using here = await createEngine({ databaseUrl: database.url, roles: new Set() });
   expect(await here.parts.log.head()).toBe(0n);
+});
+
+it('makes no keys in a log that the database does not belong to', async () => {
+  await using database = await createDatabase();
+  await using eventStoreDb = await useEventStoreDb();
+  const there = await createEngine({ databaseUrl: database.url, eventStoreDb, roles: new Set() });
+  await there.stop();
+
+  const create = ['--json', 'keys', 'create', '--tenant', 'acme', '--role', 'admin'];
+  const env = { DATABASE_URL: database.url };
+  const wrong = await runCli(create, { env });
+  expect(wrong).toMatchObject({ code: 1, out: '' });
+  expect(JSON.parse(wrong.err)).toMatchObject({ error: { code: 'log_elsewhere' } });
+
+  const { connectionString: EVENTSTOREDB_URL, streamPrefix: EVENTSTOREDB_STREAM_PREFIX } = eventStoreDb;
+  const right = await runCli(create, { env: { ...env, EVENTSTOREDB_URL, EVENTSTOREDB_STREAM_PREFIX } });
+  expect(right.code).toBe(0);
 });
 
 it('keeps a password to itself when the connection string cannot be understood', async () => {
