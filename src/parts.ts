@@ -256,6 +256,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     republisher: new Republisher({
       ...projectionEnvironment,
       ids,
+      keyEnd: apiKeyEnd(pool),
       store: republicationStore,
       publishing:
         options.kafka && createPublishing({ kafka: options.kafka, dataSchemas: schemas, logger, metrics }),

@@ -30,6 +30,7 @@ export function republishing(
     log,
     publishing: createPublishing({ kafka, logger: noLogger, metrics: noMetrics }),
     decode: decodeEvent,
+    keyEnd: async () => undefined,
     ids: systemIds(systemClock),
     logger: noLogger,
     metrics: noMetrics,
@@ -37,7 +38,8 @@ export function republishing(
   return Object.assign(
     running((signal) => republisher.run(signal)),
     {
-      start: (order: Partial<RepublicationOrder>) => republisher.start('test', { ...EVERYTHING, ...order }),
+      start: (order: Partial<RepublicationOrder>) =>
+        republisher.start({ id: 'test', auth: 'in_process' }, { ...EVERYTHING, ...order }),
       /** Once it is over, however. */
       over: (id: string) =>
         waitUntil('the republication is over', async () => {

@@ -1,4 +1,5 @@
 import type { Position } from '../../commands/ports.ts';
+import type { Actor } from '../../domain/metadata.ts';
 
 /** Which public events are sent once more, and where to. Times are milliseconds since 1970. */
 export interface RepublicationOrder {
@@ -32,6 +33,8 @@ export interface Republication extends RepublicationOrder, RepublicationProgress
   readonly id: string;
   readonly status: 'running' | 'done' | 'aborted' | 'failed';
   readonly by: string;
+  /** How they proved who they are; null: an older version accepted it, which did not keep that. */
+  readonly auth: Actor['auth'] | null;
   readonly error: string | null;
   readonly startedAt: number;
   readonly finishedAt: number | null;
@@ -39,7 +42,7 @@ export interface Republication extends RepublicationOrder, RepublicationProgress
 
 /** Keeps republications, so that an accepted one survives the process that accepted it. */
 export interface RepublicationStore {
-  create(id: string, by: string, order: RepublicationOrder): Promise<Republication>;
+  create(id: string, by: Actor, order: RepublicationOrder): Promise<Republication>;
   get(id: string): Promise<Republication | undefined>;
   /** The newest first, twenty at most. */
   list(): Promise<readonly Republication[]>;

@@ -1,6 +1,7 @@
 import { pause } from '../../commands/pause.ts';
 import type { EventLog, Ids, LogPage, Position } from '../../commands/ports.ts';
 import type { Logger, Metrics } from '../../commands/telemetry.ts';
+import type { Actor } from '../../domain/metadata.ts';
 import { EventRate } from '../../projections/event-rate.ts';
 import { isPassing } from '../../projections/fault.ts';
 import { publicStreams } from '../cloudevents/public-streams.ts';
@@ -14,6 +15,8 @@ export interface RepublisherOptions {
   readonly publishing?: PublishingSource | undefined;
   readonly log: EventLog;
   readonly decode: FeedMapping['decode'];
+  /** Why an actor may go on no longer; undefined: it may. */
+  readonly keyEnd: (actor: Actor) => Promise<string | undefined>;
   readonly ids: Ids;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -38,7 +41,7 @@ export class Republisher {
   }
 
   /** Accepted when it resolves; whichever process forwards carries it out. */
-  async start(by: string, order: RepublicationOrder): Promise<Republication> {
+  async start(by: Actor, order: RepublicationOrder): Promise<Republication> {
     const { store, ids } = this.#options;
     const accepted = await store.create(ids.next(), by, order);
     this.#wake.resolve();
@@ -63,11 +66,11 @@ export class Republisher {
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
     // While Kafka does not answer, too, an abort is noticed, and nobody else takes the order up.
-    const watched = this.#watch(order.id, worker, stop, () => ended.abort());
+    const watched = this.#watch(order, worker, stop, () => ended.abort());
     const publishing = order.dryRun ? undefined : source(order.topicSuffix);
     try {
-      await this.#send(order, worker, publishing, stop);
-      if (!stop.aborted) await store.finish(order.id, worker);
+      const end = await this.#send(order, worker, publishing, stop);
+      if (!stop.aborted) await store.finish(order.id, worker, end);
     } catch (error) {
       if (!stop.aborted) {
         if (isPassing(error)) throw error;
@@ -82,28 +85,38 @@ export class Republisher {
     }
   }
 
+  /** Answers why it went no further; undefined: it is through, or the signal aborted. */
   async #send(
     order: Republication,
     worker: string,
     publishing: Publishing | undefined,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const { store, log } = this.#options;
     const rate = new EventRate();
     let { position, found, refused } = order;
+    // A process that takes the order over must not send a page for a key that has ended meanwhile.
+    const ended = await this.#endOf(order);
+    if (ended !== undefined) return ended;
     const mapping = await this.#mapping(publishing, signal);
     const filter = { prefixes: publicStreams(order.tenantId) };
     while (position < order.to && !signal.aborted) {
       const read = await log.readLog(position, PAGE_SIZE, filter);
       const page = toFeedPage(wanted(read, order), mapping);
       refused += await this.#publish(page, publishing, signal);
-      if (signal.aborted) return;
+      if (signal.aborted) return undefined;
       found += page.messages.length + page.undelivered.length;
       const isOver = read.caughtUp || endsBefore(read, order);
       position = isOver || read.position > order.to ? order.to : read.position;
       const progress = { position, found, refused, eventsPerSecond: rate.add(page.messages.length) };
-      if (!(await store.save(order.id, worker, progress))) return;
+      if (!(await store.save(order.id, worker, progress))) return undefined;
     }
+    return undefined;
+  }
+
+  async #endOf({ by, auth }: Republication): Promise<string | undefined> {
+    const end = auth === null ? undefined : await this.#options.keyEnd({ id: by, auth });
+    return end === undefined ? undefined : `${end}; what is sent stays sent`;
   }
 
   /** How many of the page's events stay behind. */
@@ -127,13 +140,17 @@ export class Republisher {
     return { decode, prefix: '', contentMode: 'structured', partitionOf: () => 0 };
   }
 
-  async #watch(id: string, worker: string, signal: AbortSignal, gone: () => void): Promise<void> {
+  /** Says when to go no further: the order is somebody else's, or over, or the key that asked for it is. */
+  async #watch(order: Republication, worker: string, signal: AbortSignal, gone: () => void): Promise<void> {
     const { store, logger } = this.#options;
+    const { id } = order;
     while (!signal.aborted) {
       await pause(WATCH_MS, signal);
       if (signal.aborted) return;
       try {
-        if (!(await store.prolong(id, worker))) gone();
+        const end = await this.#endOf(order);
+        if (end !== undefined) await store.finish(id, worker, end);
+        if (end !== undefined || !(await store.prolong(id, worker))) gone();
       } catch (err) {
         logger.warn({ err, republicationId: id }, 'republication.lease_not_prolonged');
       }

@@ -12,7 +12,8 @@ export const createRepublicationStore = (pool: pg.Pool): RepublicationStore => (
       order.tenantId ?? null,
       order.topicSuffix,
       order.dryRun,
-      by,
+      by.id,
+      by.auth,
     ]);
     const [created] = rows;
     if (!created) throw new Error('the republication was not stored');
@@ -68,6 +69,7 @@ interface StoredRepublication {
   readonly topic_suffix: string;
   readonly dry_run: boolean;
   readonly requested_by: string;
+  readonly requested_auth: Republication['auth'];
   readonly status: Republication['status'];
   readonly position: string;
   readonly found: string;
@@ -88,6 +90,7 @@ const fromRow = (row: StoredRepublication): Republication => ({
   topicSuffix: row.topic_suffix,
   dryRun: row.dry_run,
   by: row.requested_by,
+  auth: row.requested_auth,
   status: row.status,
   position: BigInt(row.position),
   found: Number(row.found),
@@ -102,14 +105,14 @@ const dateOf = (time: number | undefined): Date | null => (time === undefined ? 
 
 const COLUMNS = `
   republication_id, after_position, to_position, from_time, to_time, tenant_id, topic_suffix, dry_run, requested_by,
-  status, position, found, refused, events_per_second, error, started_at, finished_at`;
+  requested_auth, status, position, found, refused, events_per_second, error, started_at, finished_at`;
 
 const CREATE = `
 insert into republications (
   republication_id, after_position, to_position, from_time, to_time, tenant_id, topic_suffix, dry_run, requested_by,
-  position
+  requested_auth, position
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $2)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $2)
 returning ${COLUMNS}`;
 
 const GET = `

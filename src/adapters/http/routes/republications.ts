@@ -49,7 +49,7 @@ export function republicationRoutes(app: App, parts: ServerParts): void {
         subject: 'forwarder',
         details: request.body,
       });
-      const accepted = await republisher.start(actor.id, order);
+      const accepted = await republisher.start(actor, order);
       return reply.status(202).header('location', `${PATH}/${accepted.id}`).send(view(accepted));
     },
   );
