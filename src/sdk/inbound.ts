@@ -4,8 +4,10 @@ import type {
   EventsReceived,
   InboxDeadLetter,
   InboxDeadLetterPage,
+  InboxDeadLettersReplayed,
   ListInboxDeadLettersQuery,
   PutSubscriptionRequest,
+  ReplayInboxDeadLettersRequest,
   Subscription,
   SubscriptionList,
 } from '../adapters/http/contract/inbound.ts';
@@ -30,6 +32,8 @@ export interface InboundClient {
     edit(id: string, payload: unknown): Promise<InboxDeadLetter>;
     /** Carries the message out now; `payload`: edited. */
     replay(id: string, payload?: unknown): Promise<EventsReceived>;
+    /** One page of all that match, oldest first; go on with its nextCursor. */
+    replayAll(order: ReplayInboxDeadLettersRequest): Promise<InboxDeadLettersReplayed>;
   };
 }
 
@@ -56,6 +60,7 @@ export function inboundClient(connection: ConnectionOptions): InboundClient {
       edit: (id, payload) => call('PATCH', letter(id), { body: { payload } }),
       replay: (id, payload) =>
         call('POST', `${letter(id)}/replay`, { body: payload === undefined ? {} : { payload } }),
+      replayAll: (order) => call('POST', '/v1/inbox/dead-letters/replay', { body: order }),
     },
   };
 }

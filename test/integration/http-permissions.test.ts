@@ -37,6 +37,7 @@ const RULES: Readonly<Record<string, readonly string[]>> = {
   operate: [
     ...['purgeDeadLetter', 'replayDeadLetter', 'limitQueue', 'pauseQueue', 'resumeQueue'],
     ...['putSubscription', 'deleteSubscription', 'editInboxDeadLetter', 'replayInboxDeadLetter'],
+    'replayInboxDeadLetters',
     ...['quietWorker', 'wakeWorker', 'startOperation', 'abortOperation', 'listAudit'],
   ],
   administer: ['listKeys', 'createKey', 'rotateKey', 'revokeKey'],

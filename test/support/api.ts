@@ -243,6 +243,7 @@ export const NO_INBOX: NonNullable<TestParts['inbound']> = {
     add: async () => [],
     published: async () => undefined,
     list: async () => [],
+    listBetween: async () => [],
     get: async () => undefined,
     edit: async () => undefined,
     replayed: async () => undefined,

@@ -28,6 +28,7 @@ import { projectionRoutes } from './routes/projections.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { quotaRoutes } from './routes/quotas.ts';
 import { receiveEventsRoute } from './routes/receive-events.ts';
+import { replayInboxRoute } from './routes/replay-inbox.ts';
 import { republicationRoutes } from './routes/republications.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { serviceRoutes } from './routes/service.ts';
@@ -107,6 +108,7 @@ export function createServer(given: ServerParts): FastifyInstance {
     receiveEventsRoute(api, parts);
     subscriptionRoutes(api, parts);
     inboxRoutes(api, parts);
+    replayInboxRoute(api, parts);
     keyRoutes(api, parts);
     auditRoutes(api, parts);
     statsRoutes(api, parts);

@@ -1,5 +1,9 @@
 import type pg from 'pg';
-import type { InboxDeadLetter, InboxDeadLetters } from '../../commands/inbound/inbox-dead-letters.ts';
+import type {
+  InboxDeadLetter,
+  InboxDeadLetterFilter,
+  InboxDeadLetters,
+} from '../../commands/inbound/inbox-dead-letters.ts';
 import type { Ids } from '../../commands/ports.ts';
 
 export function createInboxDeadLetters(pool: pg.Pool, ids: Ids): InboxDeadLetters {
@@ -27,9 +31,13 @@ export function createInboxDeadLetters(pool: pg.Pool, ids: Ids): InboxDeadLetter
     async published(published) {
       await pool.query(PUBLISHED, [published]);
     },
-    async list(scope, { topic, status }, { limit, before }) {
-      const values = [scope, topic ?? null, status ?? null, before ?? null, limit];
+    async list(scope, filter, { limit, before }) {
+      const values = [...chosen(scope, filter), before ?? null, limit];
       return (await pool.query<LetterRow>(LIST, values)).rows.map(toLetter);
+    },
+    async listBetween(scope, filter, { limit, after, last }) {
+      const values = [...chosen(scope, filter), after ?? null, last, limit];
+      return (await pool.query<LetterRow>(LIST_BETWEEN, values)).rows.map(toLetter);
     },
     async get(id, scope) {
       const { rows } = await pool.query<LetterRow>(GET, [id, scope]);
@@ -39,8 +47,8 @@ export function createInboxDeadLetters(pool: pg.Pool, ids: Ids): InboxDeadLetter
       const { rows } = await pool.query<LetterRow>(EDIT, [id, scope, Buffer.from(value), by]);
       return rows[0] && toLetter(rows[0]);
     },
-    async replayed(id, by) {
-      await pool.query(REPLAYED, [id, by]);
+    async replayed(ids, by) {
+      await pool.query(REPLAYED, [ids, by]);
     },
   };
 }
@@ -125,18 +133,40 @@ update inbox_dead_letters
 set published = true
 where id = any ($1::uuid[])`;
 
+const CHOSEN = `($1::text is null or tenant_id = $1)
+  and ($2::text is null or topic = $2)
+  and ($3::text is null or status = $3)
+  and ($4::text is null or reason = $4)
+  and ($5::text is null or position($5 in error) > 0)
+  and ($6::text is null or tenant_id = $6)`;
+
+const chosen = (scope: string | null, filter: InboxDeadLetterFilter): (string | null)[] => {
+  const { topic, status, reason, error, tenantId } = filter;
+  return [scope, topic ?? null, status ?? null, reason ?? null, error ?? null, tenantId ?? null];
+};
+
 const LIST = `
 select ${COLUMNS}
 from inbox_dead_letters
-where ($1::text is null or tenant_id = $1)
-  and ($2::text is null or topic = $2)
-  and ($3::text is null or status = $3)
+where ${CHOSEN}
   and (
-    $4::uuid is null
-    or (failed_at, id) < (select failed_at, id from inbox_dead_letters where id = $4)
+    $7::uuid is null
+    or (failed_at, id) < (select failed_at, id from inbox_dead_letters where id = $7)
   )
 order by failed_at desc, id desc
-limit $5`;
+limit $8`;
+
+const LIST_BETWEEN = `
+select ${COLUMNS}
+from inbox_dead_letters
+where ${CHOSEN}
+  and (
+    $7::uuid is null
+    or (failed_at, id) > (select failed_at, id from inbox_dead_letters where id = $7)
+  )
+  and (failed_at, id) <= (select failed_at, id from inbox_dead_letters where id = $8)
+order by failed_at, id
+limit $9`;
 
 const GET = `
 select ${COLUMNS}
@@ -152,4 +182,4 @@ returning ${COLUMNS}`;
 const REPLAYED = `
 update inbox_dead_letters
 set status = 'replayed', replayed_at = clock_timestamp(), replayed_by = $2
-where id = $1 and status = 'waiting'`;
+where id = any ($1::uuid[]) and status = 'waiting'`;

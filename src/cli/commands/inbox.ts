@@ -1,10 +1,11 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { ConsumerGroup, InboxDeadLetter } from '../../adapters/http/contract/inbound.ts';
 import { usageError } from '../cli-error.ts';
 import { withExample } from '../example.ts';
 import { numberText, plainText, shortText, sinceText } from '../format.ts';
 import type { Output } from '../output.ts';
 import { type PageOptions, printPages, withPageOptions } from '../pages.ts';
+import { replayLetters } from '../replay-letters.ts';
 import { sessionOf } from '../session.ts';
 import { json, jsonFile } from '../values.ts';
 
@@ -22,17 +23,37 @@ function deadLetters(): Command {
   return withExample(command, 'inbox dlq list');
 }
 
-type ListOptions = PageOptions & { readonly topic?: string; readonly status?: 'waiting' | 'replayed' };
+interface LetterFilter {
+  readonly topic?: string;
+  readonly kind?: 'invalid' | 'failed';
+  readonly error?: string;
+  readonly tenant?: string;
+}
+
+const withFilter = (command: Command): Command =>
+  command
+    .option('--topic <name>', 'only of this topic')
+    .addOption(new Option('--kind <kind>', 'only of this kind').choices(['invalid', 'failed']))
+    .option('--error <text>', 'only those with this in their error');
+
+const filterOf = ({ topic, kind, error, tenant }: LetterFilter) => ({
+  ...(topic !== undefined && { topic }),
+  ...(kind !== undefined && { reason: kind }),
+  ...(error !== undefined && { error }),
+  ...(tenant !== undefined && { tenantId: tenant }),
+});
+
+type ListOptions = PageOptions & LetterFilter & { readonly status?: 'waiting' | 'replayed' };
 
 function listing(): Command {
-  const command = new Command('list')
-    .description('List them, newest first')
-    .option('--topic <name>', 'only of this topic')
-    .option('--status <status>', 'only those that are waiting, or replayed');
+  const command = withFilter(new Command('list').description('List them, newest first')).option(
+    '--status <status>',
+    'only those that are waiting, or replayed',
+  );
   withPageOptions(command).action(async (options: ListOptions, self: Command) => {
     const { out, client } = sessionOf(self);
-    const { topic, status } = options;
-    const filter = { ...(topic !== undefined && { topic }), ...(status !== undefined && { status }) };
+    const { status } = options;
+    const filter = { ...filterOf(options), ...(status !== undefined && { status }) };
     await printPages(
       out,
       options,
@@ -120,20 +141,39 @@ function edit(): Command {
   return withExample(command, `inbox dlq edit ${ID} --payload-file corrected.json`);
 }
 
+type ReplayOptions = PayloadOptions & LetterFilter & { readonly reason?: string };
+
 function replay(): Command {
   const command = withPayload(
-    new Command('replay')
-      .description('Carry a message out now, edited or not; it has its effect once')
-      .argument('<id>'),
+    withFilter(
+      new Command('replay')
+        .description('Carry a message out now, edited or not; or all that match. It has its effect once')
+        .argument('[id]', 'its id; or else --topic, --kind, --error, or --tenant'),
+    )
+      .option('--tenant <id>', "only this tenant's")
+      .option('--reason <text>', 'why, for many; kept in the audit'),
   );
-  command.action(async (id: string, options: PayloadOptions, self: Command) => {
-    const { out, client } = sessionOf(self);
-    const { payload = options.payloadFile } = options;
-    const received = await client.inbound.deadLetters.replay(id, payload);
+  command.action(async (id: string | undefined, options: ReplayOptions, self: Command) => {
+    const session = sessionOf(self);
+    const { payload = options.payloadFile, reason } = options;
+    const filter = filterOf(options);
+    const many = Object.keys(filter).length > 0;
+    if (many === (id !== undefined)) {
+      throw usageError('give the id of a message; or else --topic, --kind, --error, or --tenant');
+    }
+    if (id === undefined) {
+      if (payload !== undefined) throw usageError('--payload is for one message');
+      return replayLetters(session, { filter, ...(reason !== undefined && { reason }) });
+    }
+    if (reason !== undefined) throw usageError('--reason is for many messages');
+    const received = await session.client.inbound.deadLetters.replay(id, payload);
     const { accepted, duplicates, ignored } = received;
-    await out.result(received, () => `${accepted} accepted, ${duplicates} duplicates, ${ignored} ignored`);
+    await session.out.result(
+      received,
+      () => `${accepted} accepted, ${duplicates} duplicates, ${ignored} ignored`,
+    );
   });
-  return withExample(command, `inbox dlq replay ${ID}`);
+  return withExample(command, `inbox dlq replay --error tenant_suspended --reason 'the invoice was paid'`);
 }
 
 const STATES = { ok: 'green', warning: 'yellow', critical: 'red' } as const;

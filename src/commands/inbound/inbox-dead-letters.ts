@@ -34,6 +34,17 @@ export type NewInboxDeadLetter = Omit<
 export interface InboxDeadLetterFilter {
   readonly topic?: string | undefined;
   readonly status?: InboxDeadLetter['status'] | undefined;
+  readonly reason?: InboxDeadLetter['reason'] | undefined;
+  /** Part of it. */
+  readonly error?: string | undefined;
+  readonly tenantId?: string | undefined;
+}
+
+/** Ids of messages: those behind `after`, none behind `last`. */
+export interface InboxDeadLetterSpan {
+  readonly limit: number;
+  readonly after?: string | undefined;
+  readonly last: string;
 }
 
 /** `scope`: the tenant whose messages the caller may see; null is all of them. */
@@ -47,6 +58,12 @@ export interface InboxDeadLetters {
     filter: InboxDeadLetterFilter,
     page: { readonly limit: number; readonly before?: string | undefined },
   ): Promise<readonly InboxDeadLetter[]>;
+  /** Oldest first. */
+  listBetween(
+    scope: string | null,
+    filter: InboxDeadLetterFilter,
+    span: InboxDeadLetterSpan,
+  ): Promise<readonly InboxDeadLetter[]>;
   get(id: string, scope: string | null): Promise<InboxDeadLetter | undefined>;
   /** undefined: there is none that waits. */
   edit(
@@ -54,5 +71,5 @@ export interface InboxDeadLetters {
     scope: string | null,
     edit: { readonly value: Uint8Array; readonly by: string },
   ): Promise<InboxDeadLetter | undefined>;
-  replayed(id: string, by: string): Promise<void>;
+  replayed(ids: readonly string[], by: string): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { subscriptionName, subscriptionRule } from '../../../commands/inbound/subscription.ts';
-import { anyJson, cursor, pageLimit, pageOf, tenantId, text, time } from './values.ts';
+import { anyJson, cursor, pageLimit, pageOf, reason, tenantId, text, time } from './values.ts';
 
 /** What POST /v1/events takes; which envelope it is shows by its members. */
 export const inboundEvents = z.unknown().meta({
@@ -92,10 +92,15 @@ export type ConsumerGroup = z.infer<typeof consumerGroup>;
 export const consumerGroupList = z.object({ data: z.array(consumerGroup) });
 export type ConsumerGroupList = z.infer<typeof consumerGroupList>;
 
+const letterReason = z.enum(['invalid', 'failed']);
+const letterError = text(500).describe('Part of the error, as `tenant_suspended`.');
+
 /** GET /v1/inbox/dead-letters */
 export const listInboxDeadLettersQuery = z.strictObject({
   topic: text(249).optional(),
   status: z.enum(['waiting', 'replayed']).optional(),
+  reason: letterReason.optional(),
+  error: letterError.optional(),
   limit: pageLimit,
   cursor: cursor.optional(),
 });
@@ -117,7 +122,7 @@ export const inboxDeadLetter = z
     encoding: z.enum(['utf8', 'base64']),
     headers: z.record(z.string(), z.string()),
     sentAt: time,
-    reason: z.enum(['invalid', 'failed']),
+    reason: letterReason,
     error: z.string(),
     stack: z.string().nullable(),
     faults: z.array(z.object({ path: z.string(), message: z.string() })).nullable(),
@@ -146,3 +151,37 @@ export const editInboxDeadLetterRequest = z
 export const replayInboxDeadLetterRequest = z
   .strictObject({ payload: anyJson.optional().describe('Edited; absent: as it is.') })
   .meta({ id: 'ReplayInboxDeadLetter', examples: [{ payload: corrected }] });
+
+/** POST /v1/inbox/dead-letters/replay */
+export const replayInboxDeadLettersRequest = z
+  .strictObject({
+    filter: z
+      .strictObject({
+        topic: text(249).optional(),
+        reason: letterReason.optional(),
+        error: letterError.optional(),
+        tenantId: tenantId.optional(),
+      })
+      .refine((value) => Object.keys(value).length > 0, 'give at least one condition'),
+    reason: reason.optional().describe('Why; kept in the audit.'),
+    limit: z.int().min(1).max(200).default(100).describe('Messages of one call.'),
+    cursor: cursor.optional().describe('The nextCursor of the call before.'),
+  })
+  .meta({
+    id: 'ReplayInboxDeadLetters',
+    examples: [{ filter: { error: 'tenant_suspended' }, reason: 'the invoice was paid' }],
+  });
+export type ReplayInboxDeadLettersRequest = z.input<typeof replayInboxDeadLettersRequest>;
+
+export const inboxDeadLettersReplayed = z
+  .object({
+    seen: z.int().describe('Messages of this call.'),
+    replayed: z.int(),
+    left: z.int().describe('Those that still wait.'),
+    errors: z
+      .array(z.object({ error: z.string(), messages: z.int() }))
+      .describe('Why they do; the ten most frequent.'),
+    nextCursor: z.string().nullable().describe('Where the next call goes on; null: all have had their turn.'),
+  })
+  .meta({ id: 'InboxDeadLettersReplayed' });
+export type InboxDeadLettersReplayed = z.infer<typeof inboxDeadLettersReplayed>;

@@ -151,7 +151,7 @@ export function inboxRoutes(app: App, { inbound, access, limits }: ServerParts):
       const tenantId = platformScopeOf(request) ?? undefined;
       const caller = { actor, correlationId, tenantId, atomic: true };
       const received = receivedOf(await inbound.handle([fromDeadLetter(letter)], caller));
-      if (received.accepted + received.duplicates > 0) await inbound.deadLetters.replayed(id, actor.id);
+      if (received.accepted + received.duplicates > 0) await inbound.deadLetters.replayed([id], actor.id);
       return received;
     },
   );
