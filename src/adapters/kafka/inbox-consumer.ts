@@ -1,11 +1,13 @@
-import type { Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { HandleEvents, InboundOutcome } from '../../commands/inbound/handle-events.ts';
 import type { InboundMessage } from '../../commands/inbound/inbound-event.ts';
 import type { NewInboxDeadLetter } from '../../commands/inbound/inbox-dead-letters.ts';
 import { pause } from '../../commands/pause.ts';
 import type { Logger, Metrics } from '../../commands/telemetry.ts';
+import { chunksOf } from './chunks-of.ts';
 import type { DeadLetterTopics } from './dead-letter-topics.ts';
 import { type TopicMessage, toInboundMessage } from './inbox-message.ts';
+import { MessageComplaints } from './message-complaints.ts';
 import { PendingRetries } from './pending-retries.ts';
 
 export interface InboxConsumerOptions {
@@ -27,8 +29,6 @@ export interface InboxConsumerOptions {
 const RETRY_MS = [1_000, 2_000, 4_000] as const;
 const SESSION_MS = 15_000;
 const HEARTBEAT_MS = 3_000;
-const CHUNK_MESSAGES = 1_000;
-const CHUNK_BYTES = 4_000_000;
 const PARTITIONS_AT_ONCE = 3;
 /** Of a partition; then it waits for them. */
 const MOST_PENDING = 1_000;
@@ -48,9 +48,11 @@ interface Chunk {
 export class InboxConsumer {
   readonly #options: InboxConsumerOptions;
   readonly #pending = new Map<string, PendingRetries>();
+  readonly #complaints: MessageComplaints;
 
   constructor(options: InboxConsumerOptions) {
     this.#options = options;
+    this.#complaints = new MessageComplaints(options.logger);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -84,6 +86,7 @@ export class InboxConsumer {
     } finally {
       ended.abort();
       this.#pending.clear();
+      this.#complaints.close();
       await consumer.disconnect().catch(() => undefined);
     }
   }
@@ -145,7 +148,8 @@ export class InboxConsumer {
         });
       } else if (outcome.discard) {
         metrics.count('inbox_discarded_total', 1, { topic });
-        logger.warn({ topic, partition, offset, faults: outcome.error.faults }, 'inbox.message_discarded');
+        const { code, faults } = outcome.error;
+        this.#complaints.add('inbox.messages_discarded', code, { topic, partition, offset }, { faults });
       } else letters.push(this.#letter(place, outcome, 1));
     });
     if (letters.length === 0) return;
@@ -155,20 +159,23 @@ export class InboxConsumer {
   }
 
   async #retry(place: Place, first: Failed, signal: AbortSignal): Promise<void> {
-    const { retryMs = RETRY_MS, wait = pause, deadLetters, metrics, logger } = this.#options;
+    const { retryMs = RETRY_MS, wait = pause, deadLetters, metrics } = this.#options;
     const { inbound, partition, offset } = place;
+    const { topic } = inbound;
     let outcome: InboundOutcome = first;
     for (const pauseMs of retryMs) {
       await wait(pauseMs, signal);
       if (signal.aborted) return;
-      metrics.count('inbox_retries_total', 1, { topic: inbound.topic });
+      metrics.count('inbox_retries_total', 1, { topic });
       outcome = (await this.#handle([inbound], signal))?.[0] ?? outcome;
       if (outcome.kind !== 'failed') break;
     }
     if (signal.aborted || outcome.kind === 'done') return;
     const letter = this.#letter(place, outcome, retryMs.length + 1);
-    metrics.count('inbox_dead_letters_total', 1, { topic: inbound.topic, reason: outcome.kind });
-    logger.warn({ err: outcome.error, topic: inbound.topic, partition, offset }, 'inbox.message_failed');
+    metrics.count('inbox_dead_letters_total', 1, { topic, reason: outcome.kind });
+    const { error } = outcome;
+    const reason = 'code' in error ? String(error.code) : error.name;
+    this.#complaints.add('inbox.messages_failed', reason, { topic, partition, offset }, { err: error });
     await this.#untilDone(() => deadLetters.add([letter], signal), signal);
   }
 
@@ -257,22 +264,6 @@ async function commit(
   if (pending.lost) return;
   const offset = String(pending.committable);
   await consumer.commitOffsets([{ topic, partition, offset }]).catch(() => undefined);
-}
-
-function* chunksOf({ messages }: Batch): Iterable<readonly KafkaMessage[]> {
-  let chunk: KafkaMessage[] = [];
-  let bytes = 0;
-  for (const message of messages) {
-    const size = message.value?.length ?? 0;
-    if (chunk.length >= CHUNK_MESSAGES || (chunk.length > 0 && bytes + size > CHUNK_BYTES)) {
-      yield chunk;
-      chunk = [];
-      bytes = 0;
-    }
-    chunk.push(message);
-    bytes += size;
-  }
-  if (chunk.length > 0) yield chunk;
 }
 
 /** The group must hear of us while we are at work; what it has to say comes with the next heartbeat. */
