@@ -66,6 +66,12 @@ export function platformScopeOf(request: FastifyRequest): string | null {
   return isPlatform(signedIn(request)) && namedTenant(request) === undefined ? null : tenantOf(request);
 }
 
+/** Whose share of what all use a request counts for: that of its tenants together; null for the platform. */
+export function holderOf(request: FastifyRequest): string | null {
+  const { tenants } = signedIn(request);
+  return isPlatform(signedIn(request)) || tenants === '*' ? null : tenants.join();
+}
+
 /** The caller itself, whomever it acts for. */
 export function signedIn(request: FastifyRequest): Principal {
   if (!request.principal) throw new Error('the route was reached without authentication');

@@ -1,5 +1,5 @@
 import type { Claim } from '../../../commands/use-cases.ts';
-import { tenantsOf, workerContextOf } from '../caller.ts';
+import { holderOf, tenantsOf, workerContextOf } from '../caller.ts';
 import {
   claimRequest,
   claimResponse,
@@ -59,7 +59,7 @@ export function claimRoutes(app: App, parts: ServerParts, longPolls: OpenRequest
         tenants,
         queues: queues.includes('*') ? '*' : queues,
       } as const;
-      using poll = waitMs > 0 ? longPolls.open(reply.raw) : undefined;
+      using poll = waitMs > 0 ? longPolls.open(reply.raw, holderOf(request)) : undefined;
       using watch = poll && whileSomebody(request, credentials, poll.signal);
       const claims = await useCases.claimJobs(context, wanted, watch ? { signal: watch.signal } : {});
       if (claims.length === 0) return reply.status(204).send();

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Position } from '../../../commands/ports.ts';
-import { tenantOf } from '../caller.ts';
+import { holderOf, tenantOf } from '../caller.ts';
 import { eventPage, listEventsQuery, streamEventsQuery } from '../contract/events.ts';
 import { whileSomebody } from '../credential-watch.ts';
 import { type FeedFilter, type FeedItem, prefixesOf, publicItems } from '../event-feed.ts';
@@ -67,7 +67,7 @@ export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests)
       const { after, ...query } = request.query;
       const filter = { ...query, tenantId: tenantOf(request), redaction: request.redaction };
       const start = startOf(request, after) ?? (await log.head());
-      using open = streams.open(reply.raw);
+      using open = streams.open(reply.raw, holderOf(request));
       using watch = whileSomebody(request, credentials, open.signal);
       reply.hijack();
       reply.raw.writeHead(200, {
