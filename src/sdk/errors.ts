@@ -38,7 +38,9 @@ export class JobsApiError extends Error {
 
 /** The detail may be the first of the errors already. */
 function messageOf({ detail, errors = [] }: ConstructorParameters<typeof JobsApiError>[0]): string {
-  const lines = (errors ?? []).map(({ pointer, detail: wrong }) => `${pointer}: ${wrong}`);
+  const lines = (errors ?? []).map(({ pointer, detail: wrong }) =>
+    pointer ? `${pointer}: ${wrong}` : wrong,
+  );
   return [detail, ...lines.filter((line) => line !== detail)].join('\n  ');
 }
 

@@ -1,5 +1,6 @@
-import type { Kafka } from 'kafkajs';
+import kafkajs, { type Kafka } from 'kafkajs';
 import { expect, it } from 'vitest';
+import { toProblem } from '../../src/adapters/http/problems.ts';
 import { ConsumerLag } from '../../src/adapters/kafka/consumer-lag.ts';
 import { prometheusMetrics } from '../../src/adapters/metrics.ts';
 import type { Subscription } from '../../src/commands/inbound/subscription.ts';
@@ -49,4 +50,27 @@ it('is no longer reported of what nobody subscribes to any more', async () => {
   subscriptions = [];
   await lag.report();
   expect(await reported()).toEqual([]);
+});
+
+it.each([
+  [
+    'refuses the login',
+    new kafkajs.KafkaJSNumberOfRetriesExceeded(
+      Object.assign(new Error('Invalid username'), { name: 'KafkaJSSASLAuthenticationError' }),
+      { retryCount: 1, retryTime: 100 },
+    ),
+    'Kafka refuses the credentials of this service',
+  ],
+  ['is away', new kafkajs.KafkaJSConnectionError('connect ECONNREFUSED'), 'Kafka does not answer'],
+])('says that Kafka %s', async (_, error, detail) => {
+  const connect = async () => Promise.reject(error);
+  const admin = { connect, disconnect: async () => {} };
+  const lag = new ConsumerLag({
+    kafka: { admin: () => admin } as unknown as Kafka,
+    subscriptions: { current: async () => [about('a')] },
+    naming: { prefix: 'p', service: 's' },
+    metrics: prometheusMetrics(),
+  });
+  const problem = await lag.list().catch(toProblem);
+  expect(problem).toMatchObject({ code: 'kafka-unavailable', message: detail });
 });

@@ -218,6 +218,12 @@ describe('what an event causes', () => {
     expect(() => plan(SEEDS.user, [subscription({ tenant: '$.data.email' })])).toThrow('is no tenant id');
   });
 
+  it('says whose rule is at fault without taking its name for a place in the message', () => {
+    const faults = [{ path: '', message: 'subscription user-events: the envelope names no tenant' }];
+    const named = { ...subscription({}), name: 'user-events' };
+    expect(() => plan(SEEDS.user, [named])).toThrow(expect.objectContaining({ faults }));
+  });
+
   it('is refused when no job can be made of it', () => {
     const action = (change: object) => subscription({ action: { kind: 'enqueue', type: 't', ...change } });
     expect(() => plan(SEEDS.order, [action({ type: '$.data.nothing' })])).toThrow('leads to no text');

@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createFeedProducer, createKafka } from '../../src/adapters/kafka/connect.ts';
+import { ConsumerLag } from '../../src/adapters/kafka/consumer-lag.ts';
 import { mskToken } from '../../src/adapters/kafka/msk-token.ts';
 import type { KafkaConnection, KafkaSasl } from '../../src/adapters/kafka/options.ts';
 import { createPartitionOf } from '../../src/adapters/kafka/partition-of.ts';
 import { ensureTopics, FEED_TOPICS } from '../../src/adapters/kafka/topics.ts';
-import { noLogger } from '../../src/commands/telemetry.ts';
+import { noLogger, noMetrics } from '../../src/commands/telemetry.ts';
 import { type KafkaServer, startKafka, whyNoKafka } from '../support/kafka-server.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -60,6 +61,24 @@ describe.skipIf(skip)('a connection to Kafka', { timeout: 180_000 }, () => {
     await expect(admin.connect()).rejects.toThrow(/authentication/i);
     await admin.disconnect();
   });
+
+  it.each(['plain', 'scram-sha-256'] as const)(
+    'says of consumers that it is refused: %s',
+    async (mechanism) => {
+      const rule = {
+        topic: 'orders',
+        invalid: 'dead-letter',
+        action: { kind: 'enqueue', type: 't' },
+      } as const;
+      const lag = new ConsumerLag({
+        kafka: createKafka(securedBy({ ...login, mechanism, password: 'no' }), noLogger),
+        subscriptions: { current: async () => [{ name: 'orders', tenantId: null, ...rule }] },
+        naming: { prefix: 'p', service: 's' },
+        metrics: noMetrics,
+      });
+      await expect(lag.list()).rejects.toThrow('Kafka refuses the credentials of this service');
+    },
+  );
 
   it('is not made with a broker whose certificate is not trusted', async () => {
     const connection = { ...securedBy({ ...login, mechanism: 'plain' }), tls: {} };

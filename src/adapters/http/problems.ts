@@ -109,7 +109,8 @@ export function toProblem(error: FastifyError | HttpProblem | InvalidRequestErro
   }
   const known = BY_ERROR_CODE[error.code];
   if (known) {
-    const detail = known === 'validation' ? error.message : undefined;
+    const tells = known === 'validation' || known === 'kafka-unavailable';
+    const detail = tells ? error.message : undefined;
     return new HttpProblem(known, detail, retryAfterOf(error, known));
   }
   if (isDatabaseAway(error)) {

@@ -52,7 +52,7 @@ export class ConsumerLag {
     try {
       return await this.#groups(known);
     } catch (error) {
-      throw error instanceof kafkajs.KafkaJSError ? new KafkaUnavailableError({ cause: error }) : error;
+      throw error instanceof kafkajs.KafkaJSError ? new KafkaUnavailableError(error) : error;
     }
   }
 

@@ -4,7 +4,7 @@ import { isJobId } from '../job-id.ts';
 import { refusalOf } from '../job-limits.ts';
 import { assertWellFormed, InvalidJobError } from '../job-request.ts';
 import type { StagedRequest } from '../staged-jobs.ts';
-import { type InboundEvent, type InboundFault, InvalidMessageError } from './inbound-event.ts';
+import { type InboundEvent, InvalidMessageError } from './inbound-event.ts';
 import { fillTemplate, pathRoot, valueAt } from './json-path.ts';
 import { planTenantChange } from './plan-tenant-change.ts';
 import { fitsPattern, type Subscription, type SubscriptionAction } from './subscription.ts';
@@ -40,7 +40,7 @@ const MOST_ID_LENGTH = 700;
 export function planEffects(event: InboundEvent, options: PlanOptions): readonly InboundEffect[] {
   const { tenantId: caller } = options;
   if (caller !== undefined && event.tenantId !== undefined && event.tenantId !== caller) {
-    throw invalid('tenant', 'is not the tenant of the credential');
+    throw new InvalidMessageError([{ path: '', message: 'its tenant is not the tenant of the credential' }]);
   }
   let root: Readonly<Record<string, unknown>> | undefined;
   const rootOf = () => {
@@ -185,7 +185,7 @@ function timeAt(subscription: Subscription, path: string, root: unknown): number
 const isRawNumber = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === null && 'rawJSON' in value;
 
-function invalid(path: string, message: string): InvalidMessageError {
-  const fault: InboundFault = { path, message };
-  return new InvalidMessageError([fault]);
+/** Which part of the message a rule trips over is not known: several may lead there. */
+function invalid(subscription: string, message: string): InvalidMessageError {
+  return new InvalidMessageError([{ path: '', message: `subscription ${subscription}: ${message}` }]);
 }
