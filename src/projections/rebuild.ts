@@ -154,7 +154,7 @@ async function rebuildThen(
 ): Promise<RebuildReport> {
   const { environment, projection, dryRun = false, sampleLimit = 10 } = request;
   const { generation } = job;
-  const position = await build(request, job, report, request.toPosition);
+  const position = await build(request, job, report, await endOf(request));
   report.enter('comparing');
   const comparison = await compareWithLive(job, position, { sampleLimit, asIs: true });
   if (dryRun) {
@@ -166,6 +166,13 @@ async function rebuildThen(
   await freezeGeneration(environment, projection, generation);
   const tables = generation.tables.map((table) => physicalName(table, generation));
   return reportOf(request, report, { outcome: 'frozen', comparison, tables });
+}
+
+/** A position that the log has not reached is no end to reckon with. */
+async function endOf({ environment, toPosition }: RebuildRequest): Promise<Position | undefined> {
+  if (toPosition === undefined) return undefined;
+  const head = await environment.log.head();
+  return toPosition < head ? toPosition : head;
 }
 
 async function build(

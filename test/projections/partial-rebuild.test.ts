@@ -56,6 +56,17 @@ describe('partial rebuild', () => {
     expect(await readTallies(database.pool)).toMatchObject([{ amount: 3, events: 2 }]);
   });
 
+  it('goes no further than the log when asked to, and reckons with its end', async () => {
+    await using server = start();
+    await server.shows(await appendAmounts(log, 'a', [1]));
+    const seen: number[] = [];
+    const report = await rebuild(
+      asOperator({ toPosition: 999_999_999n, onProgress: ({ totalEvents }) => seen.push(totalEvents) }),
+    );
+    expect(report).toMatchObject({ outcome: 'frozen', events: 1, comparison: { position: 1n } });
+    expect(Math.max(...seen)).toBe(1);
+  });
+
   it('stops at a time', async () => {
     let now = 1_000;
     log = createMemoryEventLog({ clock: { now: () => now } });
