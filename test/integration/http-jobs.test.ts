@@ -129,7 +129,13 @@ describe('reading a job', () => {
     expect(await at('asOf=2026-11-21T09:00:59Z')).toMatchObject({ revision: 0, priority: 5 });
     expect(await at('asOf=2026-11-21T09:01:00Z')).toMatchObject({ revision: 1, priority: 1 });
     expect(await at('asOf=2026-11-21T08:00:00Z')).toMatchObject({ code: 'job-not-found' });
-    expect(await at('revision=2')).toMatchObject({ code: 'job-not-found' });
+    expect(await at('revision=2')).toMatchObject({
+      code: 'job-not-found',
+      detail: 'The job has no revision 2: it is at 1.',
+    });
+    expect(await at('asOf=2026-11-21T08:00:00Z')).toMatchObject({
+      detail: 'The job did not exist yet at 2026-11-21T08:00:00Z.',
+    });
   });
 
   it('shows the status of the time travelled to', async () => {

@@ -7,7 +7,7 @@ export const JOB_PROBLEMS = {
     status: 404,
     title: 'No such job',
     meaning:
-      'The tenant of the API key has no job of this id, or it did not exist yet at the time asked for.',
+      'The tenant of the API key has no job of this id, or not at the time or with the revision asked for.',
   },
   'job-exists': {
     status: 409,

@@ -48,6 +48,20 @@ const CHANGE_PROBLEMS = [
 export function jobRoutes(app: App, parts: ServerParts): void {
   const { useCases, queries, readJob, log, clock, limits } = parts;
 
+  /** What to say of a job that exists, though not at the moment asked for; undefined when there is none at all. */
+  async function whyNotThen(
+    tenantId: string,
+    id: string,
+    { revision, asOf }: { readonly revision?: number | undefined; readonly asOf?: string | undefined },
+  ): Promise<string | undefined> {
+    if (revision === undefined && asOf === undefined) return undefined;
+    const now = await readJob(tenantId, id);
+    if (!now) return undefined;
+    return revision === undefined
+      ? `The job did not exist yet at ${asOf}.`
+      : `The job has no revision ${revision}: it is at ${now.revision}.`;
+  }
+
   app.get(
     '/v1/jobs',
     {
@@ -97,7 +111,11 @@ export function jobRoutes(app: App, parts: ServerParts): void {
         throw invalid('asOf', 'give revision or asOf, not both');
       const at = asOf === undefined ? { revision } : { asOf: parseTime(asOf) };
       const found = await readJob(tenantOf(request), request.params.id, at);
-      if (!found) throw new HttpProblem('job-not-found');
+      if (!found)
+        throw new HttpProblem(
+          'job-not-found',
+          await whyNotThen(tenantOf(request), request.params.id, request.query),
+        );
       setRevision(reply, found.revision);
       // A waiting job becomes ready by time alone, with the revision it has.
       const settled = found.job.status !== 'scheduled' && found.job.status !== 'retrying';
