@@ -30,15 +30,24 @@ export const sinceText = (time: string, now = Date.now()): string => {
 
 export const numberText = (value: number): string => value.toLocaleString('en');
 
+/** What a terminal obeys, and what makes a line read otherwise than it is written. */
+const STEERING = /(?![\n\t])[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+const hex = (character: string, digits: number): string =>
+  character.charCodeAt(0).toString(16).padStart(digits, '0');
+
 /** One line of at most `length` characters. */
 export function shortText(text: string, length: number): string {
-  const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  const line = text.replaceAll(STEERING, ' ').replaceAll(/\s+/g, ' ').trim();
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }
 
 /** Text from elsewhere must not steer the terminal. */
 export const plainText = (text: string): string =>
-  text.replaceAll(
-    /(?![\n\t])\p{Cc}/gu,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  text.replaceAll(STEERING, (character) =>
+    character > '\xff' ? `\\u${hex(character, 4)}` : `\\x${hex(character, 2)}`,
   );
+
+/** JSON for people. It escapes few of these characters itself; escaped, they are the same JSON. */
+export const jsonText = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replaceAll(STEERING, (character) => `\\u${hex(character, 4)}`);

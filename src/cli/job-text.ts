@@ -1,5 +1,5 @@
 import type { Job, JobSummary } from '../adapters/http/contract/jobs.ts';
-import { ageText, plainText, shortText, sinceText, statusText } from './format.ts';
+import { ageText, jsonText, plainText, shortText, sinceText, statusText } from './format.ts';
 import type { Output } from './output.ts';
 
 /** A job for people, in full. */
@@ -27,8 +27,8 @@ export function jobText(out: Output, job: Job): string {
       'last error',
       lastError ? plainText(`${lastError.type}: ${lastError.message} (${lastError.fingerprint})`) : undefined,
     ],
-    ['payload', valueText(job.payload)],
-    ['result', job.result === undefined ? undefined : valueText(job.result)],
+    ['payload', jsonText(job.payload)],
+    ['result', job.result === undefined ? undefined : jsonText(job.result)],
   ]);
 }
 
@@ -45,6 +45,3 @@ export function jobTable(out: Output, jobs: readonly JobSummary[]): string {
   ]);
   return out.table(['JOB', 'TYPE', 'QUEUE', 'STATUS', 'ATTEMPTS', 'CHANGED', 'LAST ERROR'], rows);
 }
-
-/** JSON escapes control characters itself. */
-export const valueText = (value: unknown): string => JSON.stringify(value, null, 2);

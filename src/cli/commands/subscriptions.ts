@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { PutSubscriptionRequest, Subscription } from '../../adapters/http/contract/inbound.ts';
 import { usageError } from '../cli-error.ts';
 import { withExample } from '../example.ts';
-import { shortText } from '../format.ts';
+import { jsonText, shortText } from '../format.ts';
 import type { Output } from '../output.ts';
 import { sessionOf } from '../session.ts';
 import { json, jsonFile } from '../values.ts';
@@ -43,7 +43,7 @@ function show(): Command {
     .action(async (name: string, _options: object, self: Command) => {
       const { out, client } = sessionOf(self);
       const found = await client.inbound.subscriptions.get(name);
-      await out.result(found, () => JSON.stringify(found, null, 2));
+      await out.result(found, () => jsonText(found));
     });
   return withExample(command, 'subscriptions show orders');
 }
