@@ -70,6 +70,12 @@ describe('projections', () => {
     expect(verified.out).toMatch(/^jobs +same +\d+ +0$/m);
   });
 
+  it('that could not be rebuilt are not said to show new tables', async () => {
+    const refused = await jobs('projections', 'rebuild', 'ready-jobs', '--dry-run');
+    expect(refused.code).not.toBe(0);
+    expect(refused.out).toBe('ready-jobs was not rebuilt\n');
+  });
+
   it('that differ from the events end with exit code 4', async () => {
     const id = await enqueued('tampered', 'null');
     await waitUntil(

@@ -87,6 +87,7 @@ function rebuild(): Command {
       });
       const result = await followRebuild(session, name, started);
       await session.out.result({ name, ...result }, () => {
+        if (result.error !== null) return `${name} was not rebuilt`;
         const differing =
           result.differences === null ? '' : `, ${numberText(result.differences)} rows differed`;
         return `${name} ${OUTCOMES[result.outcome ?? 'swapped']}${differing}`;
