@@ -80,6 +80,39 @@ describe('the event log in EventStoreDB, in trouble', () => {
     ).toMatchObject([{ kind: 'appended' }]);
   });
 
+  test('has connections of their own for appends, for reads and for what is live', async () => {
+    const log = open();
+    await log.append([{ stream: 'job-a.1', expectedRevision: NO_STREAM, events: newEvents(1) }]);
+    await using seen = collect(log, LOG_START);
+    await seen.caughtUp();
+
+    await waitUntil('three are open', () => link.connections === 3);
+  });
+
+  test('writes and reads again while the connections that it had are silent', async () => {
+    const log = open({ callTimeoutMs: 500, readTimeoutMs: 500 });
+    const first = { stream: 'job-a.1', expectedRevision: NO_STREAM, events: newEvents(1) };
+    await log.append([first]);
+    await log.readStream('job-a.1');
+    link.freeze();
+
+    const second = { stream: 'job-a.1', expectedRevision: 0, events: newEvents(1) };
+    expect(await log.append([second])).toMatchObject([{ kind: 'appended', revision: 1 }]);
+    await expect(log.readStream('job-a.1')).rejects.toMatchObject({ code: 'log_unavailable' });
+    expect(await log.readStream('job-a.1')).toHaveLength(2);
+  });
+
+  test('opens few connections to a server that accepts them and says nothing', async () => {
+    const log = open({ callTimeoutMs: 300, settleTimeoutMs: 3_000 });
+    const first = { stream: 'job-a.1', expectedRevision: NO_STREAM, events: newEvents(1) };
+    await log.append([first]);
+    link.holdAnswers();
+    const second = { stream: 'job-a.1', expectedRevision: 0, events: newEvents(1) };
+    await expect(log.append([second])).rejects.toMatchObject({ code: 'log_unavailable' });
+
+    expect(link.connections).toBeLessThanOrEqual(2);
+  });
+
   test('knows its own append though others wrote after it before the answer was lost', async () => {
     const log = open();
     const elsewhere = openElsewhere();

@@ -7,6 +7,7 @@ import { AppendCall, AppendRefusedError, AppendTimeoutError, type EncodedAppend 
 import { AppendTooLargeError, LARGEST_APPEND_BYTES } from './append-too-large-error.ts';
 import type { Connection } from './connection.ts';
 import { type EncodedEvent, encodeEvents, sizeOf } from './event-encoding.ts';
+import { isUnavailable } from './read-errors.ts';
 
 export interface AppendWriterOptions {
   readonly connection: Connection;
@@ -122,7 +123,8 @@ export class AppendWriter {
   }
 
   async #send(append: EncodedAppend, deadline: number): Promise<AppendOutcome> {
-    const timeoutMs = Math.min(this.#options.callTimeoutMs ?? 5_000, deadline - performance.now());
+    const leftMs = Math.max(deadline - performance.now(), 1);
+    const timeoutMs = Math.min(this.#options.callTimeoutMs ?? 5_000, leftMs);
     const opened = this.#open();
     try {
       const call = opened.ready ?? (await within(opened.call, timeoutMs));
@@ -150,7 +152,8 @@ export class AppendWriter {
 
   /**
    * After trouble the next append opens a call of its own. A client that left an append unanswered may never answer again,
-   * so it is replaced; all else it gets over by itself.
+   * and one that cannot connect waits longer each time: they are replaced. The rest, a leader that has moved, a client gets
+   * over by itself.
    */
   #drop(client: EventStoreDBClient, error: unknown): void {
     const opened = this.#opened;
@@ -167,10 +170,11 @@ export class AppendWriter {
         this.#options.connection.replace(client);
       },
     );
-    if (!silent || this.#options.connection.client !== client) return;
+    if (this.#options.connection.client !== client || !(silent || isUnavailable(error))) return;
+    this.#options.connection.replace(client);
+    if (!silent) return;
     this.#metrics.count('event_log_connections_replaced');
     this.#logger.warn({ err: error }, 'event_log.connection_replaced');
-    this.#options.connection.replace(client);
   }
 
   async #readOutcome(

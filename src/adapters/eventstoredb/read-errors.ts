@@ -1,5 +1,7 @@
 import { ErrorType } from '@eventstore/db-client';
 
+const GRPC_UNAVAILABLE = 14;
+
 const PASSING: ReadonlySet<string> = new Set([
   ErrorType.UNAVAILABLE,
   ErrorType.CANCELLED,
@@ -12,6 +14,12 @@ const PASSING: ReadonlySet<string> = new Set([
 export function isPassing(error: unknown): boolean {
   const type = typeOf(error);
   return type === undefined || PASSING.has(type);
+}
+
+/** As gRPC says it, or the client. */
+export function isUnavailable(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === GRPC_UNAVAILABLE || typeOf(error) === ErrorType.UNAVAILABLE;
 }
 
 export function isStreamNotFound(error: unknown): boolean {

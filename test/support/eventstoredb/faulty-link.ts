@@ -58,6 +58,14 @@ export class FaultyLink implements AsyncDisposable {
     for (const { client } of this.#links) client.pause();
   }
 
+  /** The connections that there are fall silent, as where a firewall forgets them; new ones are sound. */
+  freeze(): void {
+    for (const { client, server } of this.#links) {
+      client.pause();
+      server.pause();
+    }
+  }
+
   /** Ends all faults; what was held back goes its way. */
   heal(): void {
     this.#holdsAnswers = false;
