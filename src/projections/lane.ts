@@ -210,8 +210,10 @@ export class Lane {
   async #showFault(error: unknown, culprit: ReturnType<typeof onlyEvent>): Promise<void> {
     const { pool, clock, logger = noLogger } = this.#options.environment;
     if (!this.#live) return;
+    const message = error instanceof Error ? error.message : String(error);
     const fault = {
-      message: error instanceof Error ? error.message : String(error),
+      // People see only this, and need to know where to look.
+      message: culprit ? `${culprit.stream}@${culprit.revision}: ${message}` : message,
       faulted: culprit !== undefined,
       attempts: this.#failures,
       at: clock.now(),

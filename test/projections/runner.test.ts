@@ -154,7 +154,7 @@ describe('a projection that fails', () => {
     });
     expect(state.position).toBe(3n);
     expect(state.lastError).toMatchObject({
-      message: 'thirteen',
+      message: 'job-acme.b@0: thirteen',
       faulted: true,
       event: { position: '4', stream: 'job-acme.b', revision: 0, type: 'JobStarted' },
     });
