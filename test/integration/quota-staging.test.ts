@@ -113,13 +113,23 @@ it('a job of an atomic batch that comes under the id its key names does not use 
 
 it('jobs of a transaction are refused whole when there is no room, and nothing is put down', async () => {
   await using world = await setUp();
-  await world.setTerms(termsOf({ unfinishedJobs: 1 }));
+  await world.setTerms(termsOf({ unfinishedJobs: 2 }));
+  await world.enqueueJobs(createStagingArea(world.pool))(caller(), [jobRequest()]);
+  const reserved = await quotaEvents(world.log, 'QuotaReserved');
   expect(await world.stageJobs(world.pool, caller(), batch)).toMatchObject([
-    { kind: 'refused', reason: 'quota_exceeded', quota: { limit: 'unfinishedJobs', value: 1 } },
+    { kind: 'refused', reason: 'quota_exceeded', quota: { limit: 'unfinishedJobs', value: 2 } },
     { kind: 'refused', reason: 'quota_exceeded' },
   ]);
   expect(await world.staged()).toBe(0);
   expect(await world.stageJobs(world.pool, caller(), [jobRequest()])).toMatchObject([{ kind: 'staged' }]);
   expect(await world.staged()).toBe(1);
-  expect(await quotaEvents(world.log, 'QuotaReserved')).toEqual([]);
+  expect(await quotaEvents(world.log, 'QuotaReserved')).toEqual(reserved);
+});
+
+it('jobs of a transaction that never fit are told so', async () => {
+  await using world = await setUp();
+  await world.setTerms(termsOf({ unfinishedJobs: 1 }));
+  const refused = { reason: 'batch_above_limit', quota: { limit: 'unfinishedJobs', value: 1, used: 2 } };
+  expect(await world.stageJobs(world.pool, caller(), batch)).toMatchObject([refused, refused]);
+  expect(await world.staged()).toBe(0);
 });
