@@ -102,7 +102,7 @@ const SETTINGS = {
   SHUTDOWN_MS: setting(
     wholeNumber(0, 600_000),
     '10000',
-    'How long requests under way may take after SIGTERM or Ctrl-C before they are cut off',
+    'How long stopping may take after SIGTERM or Ctrl-C; requests under way are cut off after three quarters of it',
   ),
   MAX_PENDING_EVENTS: setting(
     wholeNumber(100, 10_000_000),

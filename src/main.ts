@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const logger = createLogger(config.logLevel);
   // What has been started, in order; stopped in reverse, at whatever point of the start a signal comes.
   const started = new AsyncDisposableStack();
-  shutDownOnSignals(() => started.disposeAsync(), logger);
+  shutDownOnSignals(() => started.disposeAsync(), config.shutdownMs, logger);
   try {
     await start(config, logger, started);
   } catch (error) {

@@ -30,9 +30,12 @@ export interface Service {
   /** Where the API answers. */
   readonly url: string;
   readonly engine: Engine;
-  /** Refuses new requests, lets those under way end for shutdownMs, then ends the background tasks. */
+  /** Refuses new requests, lets those under way end for most of shutdownMs, then ends the background tasks. */
   stop(): Promise<void>;
 }
+
+/** The rest is for what they leave to be written, and for the database. */
+const REQUESTS_SHARE = 3 / 4;
 
 /** The engine with its HTTP API. Rejects with StartupError when the database or the port can't be used. */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -79,7 +82,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     engine,
     async stop() {
       stopping.abort();
-      await Promise.all([signs, closed(server, config.shutdownMs)]);
+      await Promise.all([signs, closed(server, config.shutdownMs * REQUESTS_SHARE)]);
       await engine.stop();
     },
   };

@@ -4,10 +4,11 @@ import type { Logger } from '../../commands/telemetry.ts';
 const SAME_KEYSTROKE_MS = 500;
 
 /**
- * On the first SIGINT, SIGTERM or SIGHUP closes the service and exits with 0; a second one exits at once with 1.
+ * On the first SIGINT, SIGTERM or SIGHUP closes the service and exits with 0; with 1 when that takes longer than `withinMs`,
+ * as what waits for a store that is away can't be ended; a second signal exits at once with 1.
  * An error that nobody caught ends the process: its state is unknown, and everything accepted is already durable.
  */
-export function shutDownOnSignals(close: () => Promise<void>, logger: Logger): void {
+export function shutDownOnSignals(close: () => Promise<void>, withinMs: number, logger: Logger): void {
   let firstAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (firstAt !== undefined) {
@@ -16,6 +17,10 @@ export function shutDownOnSignals(close: () => Promise<void>, logger: Logger): v
     }
     firstAt = performance.now();
     logger.info({ signal }, 'server.stopping');
+    setTimeout(() => {
+      logger.warn({ withinMs }, 'server.cut_off');
+      process.exit(1);
+    }, withinMs);
     close().then(
       () => {
         logger.info({}, 'server.stopped');
