@@ -69,8 +69,12 @@ it('loses nothing and doubles nothing when EventStoreDB is stopped and started u
   await using database = await createDatabase();
   await using eventStoreDb = await EventStoreDbServer.start();
   const key = await apiKey(database.pool);
-  const environment = { DATABASE_URL: database.url, EVENTSTOREDB_URL: eventStoreDb.url };
-  await using server = await startServer(environment);
+  const where = { connectionString: eventStoreDb.url, streamPrefix: 'eventzr.' };
+  await using server = await startServer({
+    DATABASE_URL: database.url,
+    EVENTSTOREDB_URL: where.connectionString,
+    EVENTSTOREDB_STREAM_PREFIX: where.streamPrefix,
+  });
   const load = startLoad({ urls: [server.url], apiKey: key });
   try {
     for (let stop = 0; stop < 2; stop += 1) {
@@ -91,7 +95,6 @@ it('loses nothing and doubles nothing when EventStoreDB is stopped and started u
   }
   await server.end('SIGTERM');
 
-  const where = { connectionString: eventStoreDb.url, streamPrefix: 'eventzr.' };
   expect(load.surprises).toEqual([]);
   expect(new Set(load.accepted.values()).size).toBe(load.accepted.size);
   const counts = await countInEventStoreDb(where, 'acme');

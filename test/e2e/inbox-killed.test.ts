@@ -19,6 +19,8 @@ it.skipIf(whyNoKafka() !== undefined)(
       action: { kind: 'enqueue', type: 'order.fulfil' },
     });
     const env = {
+      // What is looked into afterwards is PostgreSQL's log.
+      EVENTSTOREDB_URL: '',
       DATABASE_URL: set.database.url,
       KAFKA_BROKERS: kafka.brokers.join(),
       INBOX_GROUP_PREFIX: set.groupId.slice(0, set.groupId.indexOf('-')),

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { processIdentity } from '../../src/adapters/process/process-identity.ts';
-import { ALL_RIGHT, allDone, auditLog, queueCounts, verifyAll } from '../support/audit.ts';
+import { ALL_RIGHT, allDone, audit, queueCounts, verifyAll } from '../support/audit.ts';
+import { countInPostgres } from '../support/count-job-events.ts';
 import { startLoad } from '../support/load.ts';
 import { startServer } from '../support/running-service.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -28,8 +29,9 @@ it('loses nothing and doubles nothing when PostgreSQL or one of its processes is
 
     expect(load.surprises).toEqual([]);
     expect(new Set(load.accepted.values()).size).toBe(load.accepted.size);
-    expect(await auditLog(pool, 'dev', load.accepted.values())).toEqual(ALL_RIGHT);
-    expect(await verifyAll(await databaseUrl(place.path))).toEqual({});
+    const counts = await countInPostgres(pool, 'dev');
+    expect(audit(counts, 'dev', load.accepted.values())).toEqual(ALL_RIGHT);
+    expect(await verifyAll(await databaseUrl(place.path), {})).toEqual({});
     const { maintained, counted } = await queueCounts(pool);
     expect(maintained).toEqual(counted);
     expect(counted).toEqual([

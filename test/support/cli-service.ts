@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { JobsClient } from '../../src/sdk/index.ts';
 import { type CliResult, runCli } from './cli.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
+import { logSettings } from './log-in-use.ts';
 import { apiKey, clientOf, startServer } from './running-service.ts';
 import { tempFolder } from './temp-folder.ts';
 
@@ -28,7 +29,8 @@ export async function cliService(settings: Readonly<Record<string, string>> = {}
   const { path: folder } = parts.use(await tempFolder());
   const { url } = parts.use(await startServer({ DATABASE_URL: database.url, ...settings }));
   const key = await apiKey(database.pool, '*');
-  const env = { JOBS_URL: url, JOBS_API_KEY: key, JOBS_TENANT: 'acme', DATABASE_URL: database.url };
+  const connection = { JOBS_URL: url, JOBS_API_KEY: key, JOBS_TENANT: 'acme', DATABASE_URL: database.url };
+  const env = { ...logSettings(database.url), ...connection };
   const jobs = (...args: string[]): Promise<CliResult> => runCli(args, { env, cwd: folder });
   const json: CliService['json'] = async (...args) => {
     const { code, out, err } = await jobs(...args, '--json');
