@@ -5,6 +5,7 @@ import { runCli } from '../support/cli.ts';
 import { type CliService, cliService } from '../support/cli-service.ts';
 import { createDatabase } from '../support/database.ts';
 import { freePort } from '../support/running-service.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 let service: CliService;
 const jobs: CliService['jobs'] = (...args) => service.jobs(...args);
@@ -19,6 +20,9 @@ afterAll(() => service?.[Symbol.asyncDispose]());
 
 describe('doctor', () => {
   it('finds nothing wrong with a sound installation', async () => {
+    await waitUntil('all read models have been taken up', async () =>
+      (await service.client.projections.list()).every(({ status }) => status !== 'waiting'),
+    );
     const { out } = await jobs('doctor', '--json');
     const found: { name: string; status: string; detail: string }[] = JSON.parse(out);
     // A database for tests may be one that does not care for power cuts.
