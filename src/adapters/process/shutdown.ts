@@ -2,6 +2,8 @@ import type { Logger } from '../../commands/telemetry.ts';
 
 /** npm passes a Ctrl-C on to a process that the terminal has already told: two signals this close are one. */
 const SAME_KEYSTROKE_MS = 500;
+/** Whoever stops the process kills it when the time is up: it has to be gone before, and to have said why. */
+const CUT_OFF_SHARE = 0.95;
 
 /**
  * On the first SIGINT, SIGTERM or SIGHUP closes the service and exits with 0; with 1 when that takes longer than `withinMs`,
@@ -20,7 +22,7 @@ export function shutDownOnSignals(close: () => Promise<void>, withinMs: number, 
     setTimeout(() => {
       logger.warn({ withinMs }, 'server.cut_off');
       process.exit(1);
-    }, withinMs);
+    }, withinMs * CUT_OFF_SHARE);
     close().then(
       () => {
         logger.info({}, 'server.stopped');
