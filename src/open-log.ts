@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { TenantActivity } from './adapters/event-log/append-lines.ts';
 import { createPostgresEventLog } from './adapters/postgres/event-log.ts';
 import { StartupError } from './adapters/process/startup-error.ts';
 import type { EventLog } from './commands/ports.ts';
@@ -15,6 +16,7 @@ export interface LogOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly maxPendingEvents?: number | undefined;
+  readonly activity?: TenantActivity | undefined;
 }
 
 /** The log where it is configured to be. Rejects with StartupError when its address cannot be understood. */

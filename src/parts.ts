@@ -10,6 +10,7 @@ import type { KafkaOptions } from './adapters/kafka/options.ts';
 import { createPublishing } from './adapters/kafka/publishing.ts';
 import type { RepublicationStore } from './adapters/kafka/republication.ts';
 import { Republisher } from './adapters/kafka/republisher.ts';
+import { postgresActivitySign } from './adapters/postgres/activity-sign.ts';
 import { apiKeyEnd } from './adapters/postgres/api-keys.ts';
 import { createForwarderStatus, type ForwarderStatus } from './adapters/postgres/forwarder-status.ts';
 import { createForwarderStore } from './adapters/postgres/forwarder-store.ts';
@@ -25,6 +26,7 @@ import { createRepublicationStore } from './adapters/postgres/republications.ts'
 import { createStageJobs, type StageJobs } from './adapters/postgres/staged-jobs.ts';
 import { createStagedJobsRelay, type StagedJobsRelay } from './adapters/postgres/staged-jobs-relay.ts';
 import { systemClock, systemIds } from './adapters/system.ts';
+import { ActiveTenants } from './commands/active-tenants.ts';
 import { ClaimDispatcher } from './commands/claim-dispatcher.ts';
 import { decodeEvent } from './commands/decode-event.ts';
 import type { DispatchDeps } from './commands/dispatch-deps.ts';
@@ -132,12 +134,23 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
   const leaderPool = connect(LEADER_CONNECTIONS);
   const projectionPool = connect(PROJECTION_CONNECTIONS);
   const pool = connect(Math.max(4, connections - LEADER_CONNECTIONS - PROJECTION_CONNECTIONS), WITH_CALLERS);
+  const lineProgress = new LineProgress();
+  const activeTenants = new ActiveTenants({
+    sign: postgresActivitySign(pool),
+    hearsAll: () => lineProgress.position !== undefined,
+    logger,
+  });
   const { maxPendingEvents } = options;
-  const log = await openLog(options.eventStoreDb, { pool, logger, metrics, maxPendingEvents });
+  const log = await openLog(options.eventStoreDb, {
+    pool,
+    logger,
+    metrics,
+    maxPendingEvents,
+    activity: activeTenants,
+  });
 
   const readyQueue = postgresReadyQueue(pool);
   const dispatcher = new ClaimDispatcher({ readyQueue, clock, ids, logger, metrics });
-  const lineProgress = new LineProgress();
   const dispatch: DispatchDeps = {
     log,
     handler: createJobHandler(log),
@@ -154,7 +167,12 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
     queueStatsProjection,
     quotaUsageProjection,
     auditProjection,
-    readyJobs({ clock, announce: (lanes) => dispatcher.announce(lanes), progress: lineProgress }),
+    readyJobs({
+      clock,
+      announce: (lanes) => dispatcher.announce(lanes),
+      progress: lineProgress,
+      linedUp: (tenantId) => activeTenants.linedUp(tenantId),
+    }),
   ];
   const holder = `${hostname()}:${process.pid}`;
   const lead = createLead({ pool: leaderPool, holder, logger, metrics });
@@ -174,7 +192,14 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
   const tenancy = createTenancy({
     pool,
     settings: options.plans ?? {},
-    useCases: createUseCases(pool, dispatch, dispatcher, lineProgress, gate, options.maxPayloadBytes),
+    useCases: createUseCases({
+      pool,
+      dispatch,
+      dispatcher,
+      progress: lineProgress,
+      gate,
+      maxPayloadBytes: options.maxPayloadBytes,
+    }),
     gate,
     queries,
     caughtUp: async () => freshness.waitFor(QUOTA_USAGE, await log.head(), 10_000),

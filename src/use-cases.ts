@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { createStagingArea } from './adapters/postgres/staged-jobs.ts';
 import { createAcknowledge } from './commands/acknowledge.ts';
 import { createAmendJob } from './commands/amend-job.ts';
+import { BulkTurns } from './commands/bulk-turns.ts';
 import { createCancelJob } from './commands/cancel-job.ts';
 import type { ChangeQueueDeps } from './commands/change-queue.ts';
 import type { ChangeQuotaDeps } from './commands/change-quota.ts';
@@ -27,15 +28,24 @@ import { createSuspendTenant } from './commands/suspend-tenant.ts';
 import type { UseCases } from './commands/use-cases.ts';
 import { WorkerWatch } from './commands/worker-watch.ts';
 
+export interface UseCaseParts {
+  readonly pool: pg.Pool;
+  readonly dispatch: DispatchDeps;
+  readonly dispatcher: ClaimDispatcher;
+  readonly progress: LineProgress;
+  readonly gate: QuotaGate;
+  readonly maxPayloadBytes?: number | undefined;
+}
+
 /** Everything that can be asked of the service, over these parts. */
-export function createUseCases(
-  pool: pg.Pool,
-  dispatch: DispatchDeps,
-  dispatcher: ClaimDispatcher,
-  progress: LineProgress,
-  gate: QuotaGate,
-  maxPayloadBytes: number | undefined,
-): UseCases {
+export function createUseCases({
+  pool,
+  dispatch,
+  dispatcher,
+  progress,
+  gate,
+  maxPayloadBytes,
+}: UseCaseParts): UseCases {
   const { log, clock, ids, readyQueue, metrics } = dispatch;
   const change = { log, clock, ids, maxPayloadBytes, gate };
   const changeQueue: ChangeQueueDeps = {
@@ -52,9 +62,12 @@ export function createUseCases(
   };
   const workers = new WorkerWatch(readyQueue, clock);
   const overtaker = new Overtaker({ ...dispatch, progress, wake: (lanes) => dispatcher.placed(lanes) });
+  const bulkTurns = new BulkTurns(metrics);
   const staging = createStagingArea(pool);
   return {
-    enqueueJobs: overtaker.enqueueJobs(createEnqueueJobs({ ...change, gate, metrics, staging })),
+    enqueueJobs: bulkTurns.enqueueJobs(
+      overtaker.enqueueJobs(createEnqueueJobs({ ...change, gate, metrics, staging })),
+    ),
     cancelJob: createCancelJob(change),
     retryJob: createRetryJob(change),
     amendJob: createAmendJob(change),

@@ -41,6 +41,7 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   claims_lost: counter('Claims that lost the race for their job.'),
   claim_errors: counter('Rounds of handing out that failed.'),
   claims_waiting: gauge('Claims that wait for work.'),
+  bulk_jobs_waiting: gauge('Jobs of bulks that wait because their tenant has four under way.'),
   job_wait: histogram('Time from a job being ready until an attempt starts, by plan of its tenant.', 'plan'),
   tenant_usage: gauge(
     'What a tenant uses of a limit: those who use most, and all others together.',
@@ -62,6 +63,9 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   staged_jobs_relayed: counter("Jobs moved into the log from callers' own transactions."),
 
   event_log_append: histogram('Time of one append call to the database.'),
+  event_log_append_rests: counter(
+    'Rests of tenants that enqueue much while others enqueue, too; each after 20 to 100 events.',
+  ),
   event_log_append_calls: counter('Append calls to the database; each carries the events of many callers.'),
   event_log_append_events: counter('Events appended.'),
   event_log_append_refused: counter('Events refused because too many were waiting.'),

@@ -18,7 +18,7 @@ export const READY_JOBS = 'ready-jobs';
 /** Claims give jobs back, and small tenants overtake large ones, between its transactions. */
 const MOST_EVENTS = 1_000;
 /** While small tenants do overtake. */
-const MOST_WHEN_OVERTAKEN = 200;
+const MOST_WHEN_OVERTAKEN = 100;
 
 type JobDecoded = Extract<DecodedEvent, { aggregate: 'job' }>;
 
@@ -27,16 +27,24 @@ export interface ReadyJobsDeps {
   /** Told of the lanes that get jobs when the batch at hand is committed; again when it is tried again. */
   readonly announce?: (lanes: readonly Lane[]) => void;
   readonly progress?: Pick<LineProgress, 'isOvertaken'>;
+  /** Told of the tenant of every job that was enqueued. */
+  readonly linedUp?: (tenantId: string) => void;
 }
 
 /**
  * Keeps the dispatch tables: what may run now, what waits for its time, what runs. Claims, heartbeats and timers change
  * them as well, so its tables come from migrations and are repaired in place rather than built anew.
  */
-export function readyJobs({ clock, announce = () => undefined, progress }: ReadyJobsDeps): Projection {
+export function readyJobs({
+  clock,
+  announce = () => undefined,
+  progress,
+  linedUp = () => undefined,
+}: ReadyJobsDeps): Projection {
   const states = new RecentStates();
   const placing = (events: readonly DecodedEvent[], now: number): readonly Placement[] => {
     const placed = placements(events, states, now);
+    for (const { event, metadata } of events) if (event.type === 'JobEnqueued') linedUp(metadata.tenantId);
     announce(placed.filter((placement) => placement.kind === 'ready'));
     return placed;
   };

@@ -35,7 +35,13 @@ beforeEach(async () => {
   });
   other = dispatchProcess(database.pool);
   const gate = new QuotaGate({ ...one, buckets: createMemoryRateBuckets(one.clock) });
-  useCases = createUseCases(database.pool, one, one.dispatcher, new LineProgress(), gate, undefined);
+  useCases = createUseCases({
+    pool: database.pool,
+    dispatch: one,
+    dispatcher: one.dispatcher,
+    progress: new LineProgress(),
+    gate,
+  });
 });
 
 afterEach(async () => {

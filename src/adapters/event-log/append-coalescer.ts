@@ -5,6 +5,7 @@ import {
   LogUnavailableError,
 } from '../../commands/ports.ts';
 import { type Metrics, noMetrics } from '../../commands/telemetry.ts';
+import { AppendLines, type Room, type TenantActivity, type WaitingAppend } from './append-lines.ts';
 
 export interface CoalescerOptions {
   readonly metrics?: Metrics | undefined;
@@ -20,15 +21,15 @@ export interface CoalescerOptions {
   readonly maxPendingEvents?: number | undefined;
   /** The same in characters of JSON; default 64 Mi. */
   readonly maxPendingBytes?: number | undefined;
+  /** Absent: every tenant has the log for itself. */
+  readonly activity?: TenantActivity | undefined;
 }
 
 export type WriterAnswer = AppendOutcome | Error;
 
 type Write = (requests: readonly AppendRequest[]) => Promise<readonly WriterAnswer[]>;
 
-interface Item {
-  readonly request: AppendRequest;
-  readonly bytes: number;
+interface Item extends WaitingAppend {
   readonly settle: (answer: WriterAnswer) => void;
 }
 
@@ -40,11 +41,16 @@ interface Item {
 export class AppendCoalescer {
   readonly #write: Write;
   readonly #metrics: Metrics;
-  readonly #limits: Readonly<Record<Exclude<keyof CoalescerOptions, 'metrics'>, number>>;
+  readonly #limits: {
+    readonly maxCalls: number;
+    readonly lingerMs: number;
+    readonly maxPendingEvents: number;
+    readonly maxPendingBytes: number;
+  };
+  /** In a call. */
+  readonly #room: Room;
   /** May go out in the next call. */
-  #ready: Item[] = [];
-  #readyEvents = 0;
-  #readyBytes = 0;
+  readonly #ready: AppendLines<Item>;
   /** Streams with an append ready or under way, and what waits behind it. */
   readonly #behind = new Map<string, Item[]>();
   #pendingEvents = 0;
@@ -52,20 +58,24 @@ export class AppendCoalescer {
   #calls = 0;
   #flushPlanned = false;
   #linger: NodeJS.Timeout | undefined;
+  #rest: NodeJS.Timeout | undefined;
   #lastCallMs = 5;
   #closed = false;
   #drained = Promise.withResolvers<void>();
 
   constructor(write: Write, options: CoalescerOptions = {}) {
     this.#write = write;
+    this.#ready = new AppendLines(options.activity);
     this.#metrics = options.metrics ?? noMetrics;
     this.#limits = {
       maxCalls: options.maxCalls ?? 3,
-      maxBatchEvents: options.maxBatchEvents ?? 500,
-      maxBatchBytes: options.maxBatchBytes ?? 1024 * 1024,
       lingerMs: options.lingerMs ?? 2,
       maxPendingEvents: options.maxPendingEvents ?? 20_000,
       maxPendingBytes: options.maxPendingBytes ?? 64 * 1024 * 1024,
+    };
+    this.#room = {
+      events: options.maxBatchEvents ?? 500,
+      bytes: options.maxBatchBytes ?? 1024 * 1024,
     };
   }
 
@@ -121,8 +131,7 @@ export class AppendCoalescer {
 
   /** Half of what waits has to go; the calls of late say how long that takes. */
   #untilRoomMs(): number {
-    const { maxCalls, maxBatchEvents } = this.#limits;
-    const rounds = Math.ceil(this.#pendingEvents / 2 / (maxCalls * maxBatchEvents));
+    const rounds = Math.ceil(this.#pendingEvents / 2 / (this.#limits.maxCalls * this.#room.events));
     return Math.min(Math.max(Math.ceil(rounds * this.#lastCallMs), 50), 5_000);
   }
 
@@ -133,17 +142,11 @@ export class AppendCoalescer {
       return;
     }
     this.#behind.set(item.request.stream, []);
-    this.#makeReady(item);
-  }
-
-  #makeReady(item: Item): void {
-    this.#ready.push(item);
-    this.#readyEvents += item.request.events.length;
-    this.#readyBytes += item.bytes;
+    this.#ready.add(item);
   }
 
   #planFlush(): void {
-    if (this.#flushPlanned || this.#ready.length === 0) return;
+    if (this.#flushPlanned || !this.#isReady()) return;
     this.#flushPlanned = true;
     // Not at this very moment: appends made in the same turn of the event loop belong together.
     setImmediate(() => {
@@ -153,10 +156,9 @@ export class AppendCoalescer {
   }
 
   #flush(): void {
-    const { maxCalls, maxBatchEvents, maxBatchBytes, lingerMs } = this.#limits;
-    while (this.#ready.length > 0 && this.#calls < maxCalls) {
-      const full = this.#readyEvents >= maxBatchEvents || this.#readyBytes >= maxBatchBytes;
-      if (this.#calls > 0 && !full) {
+    const { maxCalls, lingerMs } = this.#limits;
+    while (this.#calls < maxCalls && this.#isReady()) {
+      if (this.#calls > 0 && !this.#ready.fills(this.#room)) {
         this.#linger ??= setTimeout(() => this.#send(), lingerMs);
         return;
       }
@@ -164,41 +166,42 @@ export class AppendCoalescer {
     }
   }
 
+  /** Whether something may go out now. If it is resting, it is seen to when that is over. */
+  #isReady(): boolean {
+    const inMs = this.#ready.readyInMs(performance.now());
+    if (inMs) {
+      this.#rest ??= setTimeout(() => {
+        this.#rest = undefined;
+        this.#planFlush();
+      }, inMs);
+    }
+    return inMs === 0;
+  }
+
   #send(): void {
     clearTimeout(this.#linger);
     this.#linger = undefined;
-    if (this.#ready.length === 0 || this.#calls >= this.#limits.maxCalls) return;
-    const batch = this.#takeBatch();
-    this.#calls += 1;
-    const started = performance.now();
-    // write answers errors and never rejects.
-    void this.#write(batch.map(({ request }) => request)).then((answers) => {
-      this.#calls -= 1;
-      this.#lastCallMs = performance.now() - started;
-      this.#metrics.observe('event_log_append', this.#lastCallMs / 1_000);
-      this.#settle(batch, answers);
-    });
-  }
-
-  #takeBatch(): readonly Item[] {
-    const { maxBatchEvents, maxBatchBytes } = this.#limits;
-    let events = 0;
-    let bytes = 0;
-    let count = 0;
-    for (const item of this.#ready) {
-      const fits =
-        events + item.request.events.length <= maxBatchEvents && bytes + item.bytes <= maxBatchBytes;
-      if (count > 0 && !fits) break;
-      events += item.request.events.length;
-      bytes += item.bytes;
-      count += 1;
-    }
-    const batch = this.#ready.splice(0, count);
-    this.#readyEvents -= events;
-    this.#readyBytes -= bytes;
+    if (this.#calls >= this.#limits.maxCalls) return;
+    const startedAt = performance.now();
+    const call = this.#ready.take(this.#room, startedAt);
+    const { items } = call;
+    if (items.length === 0) return;
     this.#metrics.count('event_log_append_calls');
-    this.#metrics.count('event_log_append_events', events);
-    return batch;
+    this.#metrics.count(
+      'event_log_append_events',
+      items.reduce((sum, { request }) => sum + request.events.length, 0),
+    );
+    this.#calls += 1;
+    // write answers errors and never rejects.
+    void this.#write(items.map(({ request }) => request)).then((answers) => {
+      const now = performance.now();
+      this.#calls -= 1;
+      this.#lastCallMs = now - startedAt;
+      this.#ready.returned(call, this.#lastCallMs, now);
+      if (call.holdsUp.length > 0) this.#metrics.count('event_log_append_rests', call.holdsUp.length);
+      this.#metrics.observe('event_log_append', this.#lastCallMs / 1_000);
+      this.#settle(items, answers);
+    });
   }
 
   #settle(batch: readonly Item[], answers: readonly WriterAnswer[]): void {
@@ -220,7 +223,7 @@ export class AppendCoalescer {
   #release(stream: string): void {
     const behind = this.#behind.get(stream);
     const next = behind?.shift();
-    if (next) this.#makeReady(next);
+    if (next) this.#ready.add(next);
     else this.#behind.delete(stream);
   }
 }

@@ -1,0 +1,60 @@
+import { expect, it } from 'vitest';
+import { AppendCoalescer, type WriterAnswer } from '../../src/adapters/event-log/append-coalescer.ts';
+import type { AppendRequest } from '../../src/commands/ports.ts';
+import { newEvent } from '../conformance/log-events.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const begin = (stream: string): AppendRequest => ({
+  stream,
+  expectedRevision: -1,
+  events: [newEvent()],
+});
+
+const flood = (count: number) => Array.from({ length: count }, (_, n) => begin(`job-flood.${n}`));
+
+/** A log whose calls return when they are told to. */
+function heldLog() {
+  const calls: { readonly streams: readonly string[]; readonly finish: () => void }[] = [];
+  const write = (requests: readonly AppendRequest[]) =>
+    new Promise<readonly WriterAnswer[]>((resolve) => {
+      const answers = requests.map(() => ({ kind: 'appended', revision: 0, position: 1n }) as const);
+      calls.push({ streams: requests.map(({ stream }) => stream), finish: () => resolve(answers) });
+    });
+  return { calls, write };
+}
+
+it('an append of one tenant goes out with the next call, however many of another wait', async () => {
+  const { calls, write } = heldLog();
+  const coalescer = new AppendCoalescer(write);
+  const flooded = coalescer.append(flood(10_000));
+  await waitUntil('the flood has all calls there are', () => calls.length === 3);
+  const small = coalescer.append([begin('job-small.1')]);
+  calls[0]?.finish();
+  await waitUntil('the next call', () => calls.length === 4);
+  expect(calls[3]?.streams).toContain('job-small.1');
+  calls[3]?.finish();
+  await small;
+  for (let next = 1; next < 21; next += 1) {
+    await waitUntil(`call ${next}`, () => calls.length > next);
+    calls[next]?.finish();
+  }
+  expect(await flooded).toHaveLength(10_000);
+});
+
+it('what rests goes out later without being asked, and all of it before the log is closed', async () => {
+  let written = 0;
+  let largest = 0;
+  const coalescer = new AppendCoalescer(
+    async (requests) => {
+      written += requests.length;
+      largest = Math.max(largest, requests.length);
+      return requests.map(() => ({ kind: 'appended', revision: 0, position: 1n }));
+    },
+    { activity: { begins: () => undefined, hasOthers: () => true } },
+  );
+  const flooded = coalescer.append(flood(2_000));
+  await coalescer.close();
+  expect(written).toBe(2_000);
+  expect(largest).toBe(100);
+  expect(await flooded).toHaveLength(2_000);
+});
