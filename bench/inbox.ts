@@ -55,7 +55,13 @@ const rule = {
   invalid: 'dead-letter',
   action: { kind: 'enqueue', type: 'order.fulfil' },
 } as const;
-await engine.parts.inbound.subscriptions.put({ name: 'orders', tenantId: null, rule, by: 'bench' });
+await engine.parts.inbound.subscriptions.put({
+  name: 'orders',
+  tenantId: null,
+  rule,
+  by: 'bench',
+  note: async () => undefined,
+});
 
 await waitUntil('reading has begun', async () => (await processed()) > 0, WAIT);
 const [startedAt, used] = [performance.now(), process.cpuUsage()];

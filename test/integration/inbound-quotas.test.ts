@@ -30,7 +30,7 @@ beforeAll(async () => {
     invalid: 'dead-letter',
     action: { kind: 'enqueue', type: 't' },
   } as const;
-  await engine.parts.inbound.subscriptions.put({ name: 'orders', tenantId: null, rule, by: 'test' });
+  await engine.parts.inbound.subscriptions.put({ name: 'orders', tenantId: null, rule, by: 'test', note });
   await waitUntil('the subscriptions are there', async () => {
     return (await engine.parts.inbound.subscriptions.list(null)).length === 6;
   });

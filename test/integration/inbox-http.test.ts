@@ -166,6 +166,28 @@ describe('subscriptions', () => {
     expect((await one.call('GET', path)).status).toBe(404);
   });
 
+  it('are in the audit when they were changed, and not when that was refused', async () => {
+    const [one, platform] = [await api.caller(), await api.caller({ tenants: '*' })];
+    const path = (name: string) => `/v1/subscriptions/${name}-${one.tenantId}`;
+    await platform.call('PUT', path('theirs'), rule({ topic: 'order.theirs' }));
+    const refused = [
+      await one.call('PUT', path('theirs'), rule()),
+      await one.call('DELETE', path('missing')),
+    ];
+    expect(refused.map(({ body }) => body.code)).toEqual(['subscription-taken', 'not-found']);
+    await one.call('PUT', path('ours'), rule());
+    await one.call('DELETE', path('ours'));
+    const entries = await waitUntil('the audit has it', async () => {
+      const { data } = (await one.call('GET', '/v1/audit?action=subscription.put,subscription.delete')).body;
+      return data.some(({ action }: { action: string }) => action === 'subscription.delete') && data;
+    });
+    expect(entries).toMatchObject([
+      { action: 'subscription.delete', subject: `ours-${one.tenantId}` },
+      { action: 'subscription.put', subject: `ours-${one.tenantId}`, details: { topic: 'order.placed' } },
+    ]);
+    expect(entries).toHaveLength(2);
+  });
+
   it('are checked when they are made', async () => {
     const caller = await api.caller();
     const wrong = [

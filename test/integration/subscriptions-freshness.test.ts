@@ -12,7 +12,7 @@ it('subscriptions that another process made are noticed also when the clock has 
   const store = createSubscriptionStore(database.pool, clock);
   expect(await store.current()).toEqual([]);
   const other = createSubscriptionStore(database.pool, clock);
-  await other.put({ name: 'orders', tenantId: 'acme', rule: RULE, by: 'test' });
+  await other.put({ name: 'orders', tenantId: 'acme', rule: RULE, by: 'test', note: async () => undefined });
   clock.advance(-3_600_000);
   expect((await store.current()).map(({ name }) => name)).toEqual(['orders']);
 });

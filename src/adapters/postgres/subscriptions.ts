@@ -7,14 +7,18 @@ import {
 import type { StoredSubscription, SubscriptionStore } from '../../commands/inbound/subscription-store.ts';
 import type { Clock } from '../../commands/ports.ts';
 import { inTransaction } from '../../projections/in-transaction.ts';
+import { oneByOne } from './one-by-one.ts';
 
 /** Changes by other processes are noticed within this time. */
 const FRESH_MS = 1_000;
+const MOST_CHANGES = 100;
 
 export function createSubscriptionStore(pool: pg.Pool, clock: Clock): SubscriptionStore {
   let cached: { readonly at: number; readonly rows: Promise<readonly Subscription[]> } | undefined;
   const load = async (): Promise<readonly StoredSubscription[]> =>
     (await pool.query<SubscriptionRow>(LIST, [null])).rows.map(toSubscription);
+  // A change holds a connection while it is noted, and the log may need others of the same pool.
+  const inTurn = oneByOne('subscriptions', MOST_CHANGES);
   return {
     current() {
       if (cached && Math.abs(clock.now() - cached.at) < FRESH_MS) return cached.rows;
@@ -33,17 +37,29 @@ export function createSubscriptionStore(pool: pg.Pool, clock: Clock): Subscripti
       const { rows } = await pool.query<SubscriptionRow>(GET, [name, scope]);
       return rows[0] && toSubscription(rows[0]);
     },
-    async put({ name, tenantId, rule, by }) {
-      const { rows } = await pool.query<SubscriptionRow>(PUT, [name, tenantId, JSON.stringify(rule), by]);
+    async put({ name, tenantId, rule, by, note }) {
+      const put = async (client: pg.PoolClient) => {
+        const values = [name, tenantId, JSON.stringify(rule), by];
+        const { rows } = await client.query<SubscriptionRow>(PUT, values);
+        if (rows[0]) await note();
+        return rows[0];
+      };
+      const row = await inTurn(() => inTransaction(pool, put));
       cached = undefined;
-      return rows[0] ? toSubscription(rows[0]) : 'taken';
+      return row ? toSubscription(row) : 'taken';
     },
-    async remove(name, scope) {
-      const { rows } = await pool.query<{ from_file: boolean }>(REMOVE, [name, scope]);
+    async remove(name, scope, note) {
+      const remove = async (client: pg.PoolClient) => {
+        const [row] = (await client.query<{ from_file: boolean }>(LOCK, [name, scope])).rows;
+        if (!row) return 'missing';
+        if (row.from_file) return 'taken';
+        await client.query(REMOVE, [name]);
+        await note();
+        return 'removed';
+      };
+      const removal = await inTurn(() => inTransaction(pool, remove));
       cached = undefined;
-      const [row] = rows;
-      if (!row) return 'missing';
-      return row.from_file ? 'taken' : 'removed';
+      return removal;
     },
     async replaceFromFile(rules, among) {
       await inTransaction(pool, async (client) => {
@@ -96,17 +112,16 @@ set rule = excluded.rule, updated_at = now(), updated_by = excluded.updated_by
 where not known.from_file and known.tenant_id is not distinct from excluded.tenant_id
 returning ${COLUMNS}`;
 
-const REMOVE = `
-with found as (
-  select name, from_file
-  from subscriptions
-  where name = $1 and ($2::text is null or tenant_id = $2)
-), removed as (
-  delete from subscriptions
-  where name in (select name from found where not from_file)
-)
+/** Until the end of the transaction: what is decided about the subscription is still so when it is noted. */
+const LOCK = `
 select from_file
-from found`;
+from subscriptions
+where name = $1 and ($2::text is null or tenant_id = $2)
+for update`;
+
+const REMOVE = `
+delete from subscriptions
+where name = $1`;
 
 const DROP_FROM_FILE = `
 delete from subscriptions

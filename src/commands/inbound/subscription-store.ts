@@ -9,14 +9,25 @@ export interface StoredSubscription extends Subscription {
   readonly updatedBy: string;
 }
 
+/**
+ * Called when nothing can refuse the change any more and nobody sees it yet: it is made when this resolves, and only then.
+ * So what was made is noted, and what was refused is not; only the end of process or database right in between leaves a
+ * note of what was not made.
+ */
+export type NoteChange = () => Promise<unknown>;
+
 export interface SubscriptionWrite {
   readonly name: string;
   readonly tenantId: string | null;
   readonly rule: SubscriptionRule;
   readonly by: string;
+  readonly note: NoteChange;
 }
 
-/** `scope`: whose subscriptions the caller may see and change; null is all of them. */
+/**
+ * `scope`: whose subscriptions the caller may see and change; null is all of them. Changes throw ContendedError when too
+ * many wait.
+ */
 export interface SubscriptionStore {
   /** All, for those who carry them out; at most a second old. */
   current(): Promise<readonly Subscription[]>;
@@ -24,7 +35,7 @@ export interface SubscriptionStore {
   get(name: string, scope: string | null): Promise<StoredSubscription | undefined>;
   /** `taken`: the name belongs to someone else, or to the file. */
   put(write: SubscriptionWrite): Promise<StoredSubscription | 'taken'>;
-  remove(name: string, scope: string | null): Promise<'removed' | 'missing' | 'taken'>;
+  remove(name: string, scope: string | null, note: NoteChange): Promise<'removed' | 'missing' | 'taken'>;
   /** Makes the subscriptions of the file what is given: all of them, or only those `among` these names. */
   replaceFromFile(
     rules: ReadonlyMap<string, SubscriptionRule>,

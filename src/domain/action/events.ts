@@ -1,7 +1,7 @@
 /**
  * Somebody did what no aggregate decides about: rebuilt a read model, changed a subscription, quieted a worker. It is
  * noted before it is done, so nothing is done that is not noted; whether it succeeded is another matter. Changes of plans
- * are noted when nothing can refuse them any more.
+ * and subscriptions are noted when nothing can refuse them any more.
  */
 export interface ActionTaken {
   readonly type: 'ActionTaken';

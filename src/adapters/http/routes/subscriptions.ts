@@ -66,7 +66,7 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
         tags: TAGS,
         params: subscriptionParams,
         body: putSubscriptionRequest,
-        response: answers({ 200: subscriptionSchema }, 'malformed-json', 'subscription-taken'),
+        response: answers({ 200: subscriptionSchema }, 'malformed-json', 'subscription-taken', 'contended'),
       },
     },
     async (request) => {
@@ -79,9 +79,9 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
           'only an administrator of the platform lets events change tenants',
         );
       const by = workerContextOf(request).actor.id;
-      const noted = { action: 'subscription.put', subject: name, details: { ...request.body } };
-      await access.noteAction(scopedContextOf(request), noted);
-      const written = await store().put({ name, tenantId, rule: request.body, by });
+      const action = { action: 'subscription.put', subject: name, details: { ...request.body } };
+      const note = () => access.noteAction(scopedContextOf(request), action);
+      const written = await store().put({ name, tenantId, rule: request.body, by, note });
       if (written === 'taken') throw new HttpProblem('subscription-taken');
       return view(written);
     },
@@ -96,13 +96,14 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
         summary: 'End a subscription',
         tags: TAGS,
         params: subscriptionParams,
-        response: answers({ 204: undefined }, 'not-found', 'subscription-taken'),
+        response: answers({ 204: undefined }, 'not-found', 'subscription-taken', 'contended'),
       },
     },
     async (request, reply) => {
       const { name } = request.params;
-      await access.noteAction(scopedContextOf(request), { action: 'subscription.delete', subject: name });
-      const removed = await store().remove(name, platformScopeOf(request));
+      const action = { action: 'subscription.delete', subject: name };
+      const note = () => access.noteAction(scopedContextOf(request), action);
+      const removed = await store().remove(name, platformScopeOf(request), note);
       if (removed === 'missing') throw new HttpProblem('not-found', 'no such subscription');
       if (removed === 'taken') throw new HttpProblem('subscription-taken');
       return reply.status(204).send();
