@@ -166,6 +166,19 @@ describe('subscriptions', () => {
     expect((await one.call('GET', path)).status).toBe(404);
   });
 
+  it('are a hundred of a tenant at most, and those there are can still be changed', async () => {
+    const caller = await api.caller();
+    const put = (index: number, change = {}) =>
+      caller.call('PUT', `/v1/subscriptions/${caller.tenantId}-${index}`, rule(change));
+    for (let index = 0; index < 100; index += 1) expect((await put(index)).status).toBe(200);
+    const refused = await put(100);
+    expect(refused).toMatchObject({ status: 409, body: { code: 'too-many-subscriptions' } });
+    expect(refused.body.detail).toMatch(/100 .*DELETE/);
+    expect((await put(7, { topic: 'order.paid' })).body.topic).toBe('order.paid');
+    await caller.call('DELETE', `/v1/subscriptions/${caller.tenantId}-8`);
+    expect((await put(100)).status).toBe(200);
+  });
+
   it('are in the audit when they were changed, and not when that was refused', async () => {
     const [one, platform] = [await api.caller(), await api.caller({ tenants: '*' })];
     const path = (name: string) => `/v1/subscriptions/${name}-${one.tenantId}`;

@@ -3,7 +3,7 @@ import { createPool } from '../../src/adapters/postgres/pool.ts';
 import { createSubscriptionStore } from '../../src/adapters/postgres/subscriptions.ts';
 import { systemClock } from '../../src/adapters/system.ts';
 import { subscriptionRule } from '../../src/commands/inbound/subscription.ts';
-import type { SubscriptionStore } from '../../src/commands/inbound/subscription-store.ts';
+import { MOST_SUBSCRIPTIONS, type SubscriptionStore } from '../../src/commands/inbound/subscription-store.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -84,6 +84,32 @@ describe('a change of a subscription', () => {
       expect(removed.toSorted()).toEqual(['missing', 'removed']);
       expect(taken()).toBe(round);
     }
+  });
+
+  it('never leaves a tenant more than its limit, however many processes make them at once', async () => {
+    const { note, taken } = notes();
+    const names = Array.from({ length: MOST_SUBSCRIPTIONS - 5 }, (_, index) => `bounded-${index}`);
+    for (const name of names) await store.put(write(name, 'bounded'));
+    const written = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        [store, other][index % 2]?.put(write(`racing-${index}`, 'bounded', { note })),
+      ),
+    );
+    expect(written.filter((one) => one === 'too_many')).toHaveLength(15);
+    expect(taken()).toBe(5);
+    expect(await store.list('bounded')).toHaveLength(MOST_SUBSCRIPTIONS);
+    const replaced = await store.put(write('bounded-0', 'bounded', { rule: changed }));
+    expect(replaced).toMatchObject({ topic: changed.topic });
+    expect(await store.put(write('not-bounded', 'acme'))).toMatchObject({ tenantId: 'acme' });
+    await store.remove('bounded-0', 'bounded', unnoted);
+    expect(await store.put(write('in-its-place', 'bounded'))).toMatchObject({ name: 'in-its-place' });
+  });
+
+  it('of the platform knows no limit, and does not count for tenants', async () => {
+    for (let index = 0; index <= MOST_SUBSCRIPTIONS; index += 1) {
+      expect(await store.put(write(`platform-${index}`, null))).toMatchObject({ tenantId: null });
+    }
+    expect(await store.put(write('first', 'newcomer'))).toMatchObject({ tenantId: 'newcomer' });
   });
 
   it('leaves the log connections to note it with, however many change subscriptions at once', async () => {

@@ -77,6 +77,11 @@ const enqueue: Request = ['POST', '/v1/jobs', { type: 't' }];
 const enqueueWithKey: Request = ['POST', '/v1/jobs', { type: 't' }, { 'idempotency-key': 'k' }];
 const amend: Request = ['PATCH', `/v1/jobs/${ID}`, { priority: 1 }];
 const list: Request = ['GET', '/v1/jobs'];
+const subscribe: Request = [
+  'PUT',
+  '/v1/subscriptions/s',
+  { topic: 't', action: { kind: 'enqueue', type: 't' } },
+];
 const refused = (reason: Refused['reason']) => ({ request: amend, parts: refusing(reason) });
 const refusedEnqueue = (refusal: Omit<Refused, 'kind'>) => ({
   request: enqueue,
@@ -199,8 +204,12 @@ export const WAYS: Readonly<
   'revision-mismatch': refused('revision_mismatch'),
   'batch-refused': refused('batch_refused'),
   'payload-too-large': { request: ['POST', '/v1/jobs', { type: 't', payload: 'x'.repeat(300_000) }] },
-  'subscription-taken': {
-    request: ['PUT', '/v1/subscriptions/s', { topic: 't', action: { kind: 'enqueue', type: 't' } }],
+  'subscription-taken': { request: subscribe },
+  'too-many-subscriptions': {
+    request: subscribe,
+    parts: {
+      inbound: { ...NO_INBOX, subscriptions: { ...NO_INBOX.subscriptions, put: async () => 'too_many' } },
+    },
   },
   'unsupported-media-type': { request: ['POST', '/v1/jobs', 'x', { 'content-type': 'text/plain' }] },
   'run-at-out-of-range': { request: ['POST', '/v1/jobs', { type: 't', runAt: '9999-01-01T00:00:00Z' }] },

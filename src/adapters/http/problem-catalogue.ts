@@ -1,3 +1,4 @@
+import { MOST_SUBSCRIPTIONS } from '../../commands/inbound/subscription-store.ts';
 import type { RequestRejection } from '../../commands/use-cases.ts';
 import type { JobRejection } from '../../domain/job/commands.ts';
 import { JOB_PROBLEMS } from './job-problems.ts';
@@ -26,6 +27,7 @@ type EdgeCode =
   | 'idempotency-in-progress'
   | 'already-rebuilding'
   | 'subscription-taken'
+  | 'too-many-subscriptions'
   | 'nothing-to-roll-back'
   | 'tenant-paused'
   | 'plan-not-found'
@@ -137,6 +139,11 @@ export const PROBLEMS = {
     title: 'Name taken',
     meaning:
       'A subscription of this name belongs to another tenant, to the platform, or to the file in SUBSCRIPTIONS_FILE.',
+  },
+  'too-many-subscriptions': {
+    status: 409,
+    title: 'Too many subscriptions',
+    meaning: `The tenant has the ${MOST_SUBSCRIPTIONS} subscriptions that a tenant may have; nothing was changed. End one that is not needed with DELETE /v1/subscriptions/{name}, or change one with PUT: \`topic\` and \`types\` take wildcards, and \`types\` a list.`,
   },
   'nobody-forwards': {
     status: 409,

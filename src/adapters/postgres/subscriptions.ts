@@ -4,7 +4,11 @@ import {
   type SubscriptionRule,
   subscriptionRule,
 } from '../../commands/inbound/subscription.ts';
-import type { StoredSubscription, SubscriptionStore } from '../../commands/inbound/subscription-store.ts';
+import {
+  MOST_SUBSCRIPTIONS,
+  type StoredSubscription,
+  type SubscriptionStore,
+} from '../../commands/inbound/subscription-store.ts';
 import type { Clock } from '../../commands/ports.ts';
 import { inTransaction } from '../../projections/in-transaction.ts';
 import { oneByOne } from './one-by-one.ts';
@@ -39,18 +43,24 @@ export function createSubscriptionStore(pool: pg.Pool, clock: Clock): Subscripti
     },
     async put({ name, tenantId, rule, by, note }) {
       const put = async (client: pg.PoolClient) => {
+        await client.query(LOCK);
+        const [standing] = (await client.query<Standing>(STANDING, [name, tenantId])).rows;
+        if (standing?.taken) return 'taken';
+        if (standing && !standing.known && standing.own >= MOST_SUBSCRIPTIONS) return 'too_many';
         const values = [name, tenantId, JSON.stringify(rule), by];
-        const { rows } = await client.query<SubscriptionRow>(PUT, values);
-        if (rows[0]) await note();
-        return rows[0];
+        const [row] = (await client.query<SubscriptionRow>(PUT, values)).rows;
+        if (!row) throw new Error(`nothing was written of subscription ${name}`);
+        await note();
+        return toSubscription(row);
       };
-      const row = await inTurn(() => inTransaction(pool, put));
+      const written = await inTurn(() => inTransaction(pool, put));
       cached = undefined;
-      return row ? toSubscription(row) : 'taken';
+      return written;
     },
     async remove(name, scope, note) {
       const remove = async (client: pg.PoolClient) => {
-        const [row] = (await client.query<{ from_file: boolean }>(LOCK, [name, scope])).rows;
+        await client.query(LOCK);
+        const [row] = (await client.query<SubscriptionRow>(GET, [name, scope])).rows;
         if (!row) return 'missing';
         if (row.from_file) return 'taken';
         await client.query(REMOVE, [name]);
@@ -81,6 +91,14 @@ interface SubscriptionRow {
   readonly updated_by: string;
 }
 
+/** What there is before a put. */
+interface Standing {
+  readonly taken: boolean;
+  readonly known: boolean;
+  /** Subscriptions of the tenant. */
+  readonly own: number;
+}
+
 const toSubscription = (row: SubscriptionRow): StoredSubscription => ({
   ...subscriptionRule.parse(row.rule),
   name: row.name,
@@ -104,20 +122,27 @@ select ${COLUMNS}
 from subscriptions
 where name = $1 and ($2::text is null or tenant_id = $2)`;
 
+/**
+ * Until the end of the transaction nobody else changes subscriptions: what is decided about them is still so when it is
+ * noted. Reading goes on.
+ */
+const LOCK = `
+lock table subscriptions in share row exclusive mode`;
+
+const STANDING = `
+select
+  coalesce(bool_or(name = $1 and (from_file or tenant_id is distinct from $2)), false) as taken,
+  coalesce(bool_or(name = $1), false) as known,
+  count(*) filter (where tenant_id = $2)::int as own
+from subscriptions
+where name = $1 or tenant_id = $2`;
+
 const PUT = `
 insert into subscriptions as known (name, tenant_id, rule, updated_by)
 values ($1, $2, $3, $4)
 on conflict (name) do update
 set rule = excluded.rule, updated_at = now(), updated_by = excluded.updated_by
-where not known.from_file and known.tenant_id is not distinct from excluded.tenant_id
 returning ${COLUMNS}`;
-
-/** Until the end of the transaction: what is decided about the subscription is still so when it is noted. */
-const LOCK = `
-select from_file
-from subscriptions
-where name = $1 and ($2::text is null or tenant_id = $2)
-for update`;
 
 const REMOVE = `
 delete from subscriptions

@@ -1,5 +1,8 @@
 import type { Subscription, SubscriptionRule } from './subscription.ts';
 
+/** Of one tenant; every event is compared with all of them. The platform may have any number. */
+export const MOST_SUBSCRIPTIONS = 100;
+
 export interface StoredSubscription extends Subscription {
   /** From the file named in SUBSCRIPTIONS_FILE: only to be changed there. */
   readonly fromFile: boolean;
@@ -33,8 +36,8 @@ export interface SubscriptionStore {
   current(): Promise<readonly Subscription[]>;
   list(scope: string | null): Promise<readonly StoredSubscription[]>;
   get(name: string, scope: string | null): Promise<StoredSubscription | undefined>;
-  /** `taken`: the name belongs to someone else, or to the file. */
-  put(write: SubscriptionWrite): Promise<StoredSubscription | 'taken'>;
+  /** `taken`: the name belongs to someone else, or to the file. `too_many`: it would be one more than a tenant may have. */
+  put(write: SubscriptionWrite): Promise<StoredSubscription | 'taken' | 'too_many'>;
   remove(name: string, scope: string | null, note: NoteChange): Promise<'removed' | 'missing' | 'taken'>;
   /** Makes the subscriptions of the file what is given: all of them, or only those `among` these names. */
   replaceFromFile(

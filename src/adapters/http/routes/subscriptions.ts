@@ -66,7 +66,13 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
         tags: TAGS,
         params: subscriptionParams,
         body: putSubscriptionRequest,
-        response: answers({ 200: subscriptionSchema }, 'malformed-json', 'subscription-taken', 'contended'),
+        response: answers(
+          { 200: subscriptionSchema },
+          'malformed-json',
+          'subscription-taken',
+          'too-many-subscriptions',
+          'contended',
+        ),
       },
     },
     async (request) => {
@@ -83,6 +89,7 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
       const note = () => access.noteAction(scopedContextOf(request), action);
       const written = await store().put({ name, tenantId, rule: request.body, by, note });
       if (written === 'taken') throw new HttpProblem('subscription-taken');
+      if (written === 'too_many') throw new HttpProblem('too-many-subscriptions');
       return view(written);
     },
   );
