@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { fitsPattern } from '../../src/commands/inbound/subscription.ts';
+import { fitsPattern, namesItsTopics } from '../../src/commands/inbound/subscription.ts';
 
 it.each([
   ['order.placed', 'order.placed', true],
@@ -26,6 +26,23 @@ it.each([
   ['a*b', 'a*', false],
 ])('pattern %s on %s: %s', (pattern, name, fits) => {
   expect(fitsPattern(pattern, name)).toBe(fits);
+});
+
+it.each([
+  ['orders', true],
+  ['shop.*', true],
+  ['shop.**', true],
+  ['shop-2_eu.orders.placed**', true],
+  ['**', false],
+  ['*', false],
+  ['*.orders', false],
+  ['**.orders', false],
+  ['shop*', false],
+  ['s**', false],
+  ['.orders', false],
+  ['.**', false],
+])('pattern %s names the first part of its topics: %s', (pattern, names) => {
+  expect(namesItsTopics(pattern)).toBe(names);
 });
 
 it('a pattern means what the same regular expression means', () => {

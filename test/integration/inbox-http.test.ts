@@ -179,6 +179,43 @@ describe('subscriptions', () => {
     expect((await put(100)).status).toBe(200);
   });
 
+  it('of a tenant name the first part of their topics, and those of the platform need not', async () => {
+    const [caller, platform] = [await api.caller(), await api.caller({ tenants: '*' })];
+    const path = `/v1/subscriptions/wide-${caller.tenantId}`;
+    const onBehalf = { 'on-behalf-of': caller.tenantId };
+    const refused = [
+      await caller.call('PUT', path, rule({ topic: '**' })),
+      await caller.call('PUT', path, rule({ topic: '*.placed' })),
+      await platform.call('PUT', path, rule({ topic: '**' }), onBehalf),
+    ];
+    for (const { status, body } of refused) {
+      expect(`${status} ${body.code}`).toBe('400 validation');
+      expect(body.errors).toEqual([{ pointer: '/topic', detail: expect.stringContaining('shop.**') }]);
+    }
+    expect((await caller.call('PUT', path, rule({ topic: 'order.**' }))).status).toBe(200);
+    expect((await caller.call('DELETE', path)).status).toBe(204);
+    expect((await platform.call('PUT', path, rule({ topic: '**', types: ['never'] }))).status).toBe(200);
+    expect((await platform.call('DELETE', path)).status).toBe(204);
+  });
+
+  it('of a tenant that were made when any topic would do go on as they are', async () => {
+    const caller = await subscribed();
+    await api.database.pool.query(
+      `update eventzr.subscriptions set rule = jsonb_set(rule::jsonb, '{topic}', '"**"')::json where tenant_id = $1`,
+      [caller.tenantId],
+    );
+    const restarted = await startLiveApi({}, api.database);
+    await using _ = restarted;
+    const { data } = (await caller.call('GET', '/v1/subscriptions')).body;
+    expect(data).toMatchObject([{ topic: '**' }]);
+    const sent = await fetch(`${restarted.url}/v1/events`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${caller.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(event('e-1')),
+    });
+    expect(await sent.json()).toMatchObject({ accepted: 1 });
+  });
+
   it('are in the audit when they were changed, and not when that was refused', async () => {
     const [one, platform] = [await api.caller(), await api.caller({ tenants: '*' })];
     const path = (name: string) => `/v1/subscriptions/${name}-${one.tenantId}`;

@@ -102,6 +102,12 @@ export function fitsPattern(pattern: string, name: string): boolean {
   return places.has(parts.length);
 }
 
+/**
+ * Whether the first part of a pattern is written out. Patterns of tenants must be so: each topic that fits one is read whole,
+ * whoever its events are of.
+ */
+export const namesItsTopics = (pattern: string): boolean => /^[^.*]+(\.|$)/.test(pattern);
+
 /** What is added while a set is gone through is gone through as well. */
 function beyondStars(parts: readonly string[], places: Set<number>): ReadonlySet<number> {
   for (const place of places) if (parts[place]?.startsWith('*')) places.add(place + 1);

@@ -1,3 +1,4 @@
+import { namesItsTopics } from '../../../commands/inbound/subscription.ts';
 import type { StoredSubscription } from '../../../commands/inbound/subscription-store.ts';
 import { isTenantAction } from '../../../commands/inbound/tenant-action.ts';
 import { platformScopeOf, scopedContextOf, signedIn, workerContextOf } from '../caller.ts';
@@ -9,11 +10,13 @@ import {
   subscription as subscriptionSchema,
 } from '../contract/inbound.ts';
 import { may } from '../principal.ts';
-import { HttpProblem } from '../problems.ts';
+import { HttpProblem, invalid } from '../problems.ts';
 import { formatTime } from '../rfc3339.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
 
+const NAMES_NOTHING =
+  'the part before the first dot must be written out, as in shop.** or shop.orders; only subscriptions of the platform may begin with *';
 const TAGS = ['subscriptions'];
 
 export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): void {
@@ -62,7 +65,7 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
         summary: 'Make or change a subscription',
         description:
           'Of a key that acts for every tenant, it is of the platform and sees all events; of any other key, it sees ' +
-          'the events of its tenant only. In force within a second or two.',
+          'the events of its tenant only, and its `topic` must begin with a part without *. In force within a second or two.',
         tags: TAGS,
         params: subscriptionParams,
         body: putSubscriptionRequest,
@@ -84,6 +87,7 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
           'forbidden',
           'only an administrator of the platform lets events change tenants',
         );
+      if (tenantId !== null && !namesItsTopics(request.body.topic)) throw invalid('/topic', NAMES_NOTHING);
       const by = workerContextOf(request).actor.id;
       const action = { action: 'subscription.put', subject: name, details: { ...request.body } };
       const note = () => access.noteAction(scopedContextOf(request), action);
