@@ -21,6 +21,10 @@ const { values } = parseArgs({
     prefetch: { type: 'string', default: '0' },
     /** enqueuesPerSecond of the tenant that floods; 0: no limit. */
     rate: { type: 'string', default: '0' },
+    /** Bulks of the flood under way at once. */
+    callers: { type: 'string', default: '4' },
+    /** The flood, its neighbour and the worker come over HTTP to one server. */
+    http: { type: 'boolean', default: false },
     jobs: { type: 'string', default: '60000' },
     write: { type: 'boolean', default: false },
   },
@@ -134,6 +138,8 @@ async function floodLines(): Promise<readonly string[]> {
       handlerMs,
       prefetch: Number(values.prefetch),
       rate: Number(values.rate),
+      callers: Number(values.callers),
+      overHttp: values.http,
     });
     const handlers = handlerMs > 0 ? `handlers take ${handlerMs} ms on average` : 'handlers do nothing';
     lines.push(

@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import autocannon from 'autocannon';
 import pg from 'pg';
 import { createApiKey } from '../../src/adapters/postgres/api-keys.ts';
 import { createPool } from '../../src/adapters/postgres/pool.ts';
 import type { Figures } from './scenarios.ts';
-import { treeCpuUs } from './servers.ts';
+import { BARE_SERVER, SERVICE, startServer } from './server-process.ts';
 import { payloadOf } from './system.ts';
 
 const CONNECTIONS = 64;
@@ -21,7 +18,7 @@ interface Target {
 
 /** The service as people run it. */
 const service: Target = {
-  script: '../../src/main.ts',
+  script: SERVICE,
   rows: `eventzr.events where type = 'JobEnqueued'`,
   async token(databaseUrl) {
     const pool = createPool({ connectionString: databaseUrl });
@@ -33,7 +30,7 @@ const service: Target = {
 };
 
 /** The least that a durable enqueue over HTTP can be made of with the same parts. */
-const bareServer: Target = { script: './bare-server.ts', rows: 'bare_jobs', token: async () => 'none' };
+const bareServer: Target = { script: BARE_SERVER, rows: 'bare_jobs', token: async () => 'none' };
 
 export const http = (databaseUrl: string, jobs: number): Promise<Figures> =>
   flood(service, databaseUrl, jobs);
@@ -67,27 +64,6 @@ async function flood(target: Target, databaseUrl: string, jobs: number): Promise
   if (written !== jobs + WARM_UP) throw new Error(`${written} rows for ${jobs + WARM_UP} jobs`);
   const { p50, p99 } = result.latency;
   return { jobs, perSecond, p50Ms: p50, p99Ms: p99, serverProcessCpuUsPerJob };
-}
-
-async function startServer(script: string, databaseUrl: string) {
-  const child = spawn(process.execPath, [new URL(script, import.meta.url).pathname], {
-    env: { ...process.env, DATABASE_URL: databaseUrl, PORT: '0', LOG_LEVEL: 'info' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface(child.stdout)) {
-    const entry = JSON.parse(line);
-    if (entry.event !== 'server.ready') continue;
-    child.stdout.resume();
-    return {
-      url: entry.url as string,
-      cpuUs: () => treeCpuUs(child.pid ?? 0),
-      async stop() {
-        child.kill('SIGTERM');
-        await once(child, 'exit');
-      },
-    };
-  }
-  throw new Error('the server did not start');
 }
 
 async function rowsOf(databaseUrl: string, of: string): Promise<number> {

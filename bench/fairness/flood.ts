@@ -1,14 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { DEFAULT_TERMS } from '../../src/domain/tenant-quota/limits.ts';
-import { createEngine } from '../../src/engine.ts';
-
-interface Jobs {
-  readonly [type: string]: { readonly payload: { readonly at: number } };
-  readonly steady: { readonly payload: { readonly at: number } };
-  readonly flood: { readonly payload: { readonly at: number } };
-}
+import { engineOf, serverOf } from './flooded-service.ts';
 
 export interface Pickup {
   readonly phase: string;
@@ -27,52 +20,50 @@ export interface Flooded {
 const EVERY_MS = 20;
 const QUIET_MS = 10_000;
 
+export interface FloodOptions {
+  /** Handlers wait as for somebody else's answer, up to twice as long; 0: nothing bounds the work but the CPU. */
+  readonly handlerMs: number;
+  /** Jobs that the worker claims ahead. */
+  readonly prefetch: number;
+  /** The flood's limit enqueuesPerSecond; 0: it has none. */
+  readonly rate: number;
+  /** Bulks under way at once. */
+  readonly callers: number;
+  /** Everybody over HTTP; otherwise an engine in this process, and another one that floods. */
+  readonly overHttp: boolean;
+}
+
 /**
- * One server process with a worker that takes jobs of all tenants. One tenant enqueues 50 jobs a second all the time;
- * after ten seconds another one enqueues a flood from a process of its own. Pickup: acknowledged enqueue to handler.
- * Handlers wait as for somebody else's answer, up to twice `handlerMs`; 0: nothing bounds the work but the CPU. `rate`: the
- * flood's limit enqueuesPerSecond; 0: it has none.
+ * A worker takes jobs of all tenants, 50 at once. One tenant enqueues 50 jobs a second all the time; after ten seconds
+ * another one enqueues a flood from a process of its own. Pickup: acknowledged enqueue to handler.
  */
 export async function flood(
   url: string,
   jobs: number,
-  {
-    handlerMs,
-    prefetch,
-    rate,
-  }: { readonly handlerMs: number; readonly prefetch: number; readonly rate: number },
+  { handlerMs, prefetch, rate, callers, overHttp }: FloodOptions,
 ): Promise<Flooded> {
-  const engine = await createEngine({ databaseUrl: url });
-  if (rate > 0) {
-    const { useCases, ids } = engine.parts;
-    const limits = { ...DEFAULT_TERMS.limits, enqueuesPerSecond: rate, enqueueBurst: Math.ceil(rate / 10) };
-    const actor = { id: 'bench', auth: 'in_process' } as const;
-    const context = { tenantId: 'flood', actor, correlationId: ids.next() };
-    await useCases.setTerms(context, { ...DEFAULT_TERMS, limits }, {});
-  }
+  const service = await (overHttp ? serverOf : engineOf)(url, rate);
   let handled = 0;
   let workedOff: () => void = () => {};
   const done = new Promise<void>((resolve) => {
     workedOff = resolve;
   });
   const called = new Map<number, number>();
-  const worker = engine
-    .worker<Jobs>({
-      concurrency: 50,
-      prefetch,
-      handlers: {
-        steady: async ({ payload }) => {
-          called.set(payload.at, performance.now());
-          if (handlerMs > 0) await pause(handlerMs * 2 * Math.random());
-        },
-        flood: async () => {
-          if (handlerMs > 0) await pause(handlerMs * 2 * Math.random());
-          handled += 1;
-          if (handled === jobs) workedOff();
-        },
+  const worker = service.work({
+    concurrency: 50,
+    prefetch,
+    handlers: {
+      steady: async ({ payload }) => {
+        called.set(payload.at, performance.now());
+        if (handlerMs > 0) await pause(handlerMs * 2 * Math.random());
       },
-    })
-    .start();
+      flood: async () => {
+        if (handlerMs > 0) await pause(handlerMs * 2 * Math.random());
+        handled += 1;
+        if (handled === jobs) workedOff();
+      },
+    },
+  });
   const enqueued = new Map<number, { readonly phase: string; readonly at: number }>();
   let phase = 'quiet';
   let running = true;
@@ -84,7 +75,7 @@ export async function flood(
       const at = n;
       const during = phase;
       pending.push(
-        engine.enqueue('steady', [{ type: 'steady', payload: { at } }]).then(() => {
+        service.enqueue(at).then(() => {
           enqueued.set(at, { phase: during, at: performance.now() });
         }),
       );
@@ -96,7 +87,7 @@ export async function flood(
   await pause(QUIET_MS);
   phase = 'while it is enqueued';
   const began = performance.now();
-  const enqueueSeconds = await write(url, jobs);
+  const enqueueSeconds = await write(jobs, callers, service.environment);
   phase = 'while it is worked off';
   await done;
   const workedOffSeconds = (performance.now() - began) / 1_000;
@@ -104,7 +95,7 @@ export async function flood(
   await steady;
   await pause(1_000);
   await worker.stop();
-  await engine.stop();
+  await service.stop();
   const quiet = 'before the flood';
   const enqueuing = 'while it is enqueued';
   const working = 'while it is worked off';
@@ -128,10 +119,14 @@ export async function flood(
   };
 }
 
-async function write(url: string, jobs: number): Promise<number> {
+async function write(
+  jobs: number,
+  callers: number,
+  environment: Readonly<Record<string, string>>,
+): Promise<number> {
   const script = new URL('./flood-writer.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [script, `${jobs}`], {
-    env: { ...process.env, DATABASE_URL: url },
+  const child = spawn(process.execPath, [script, `${jobs}`, `${callers}`], {
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';

@@ -21,16 +21,7 @@ export interface TenantActivity {
 export interface Call<Item> {
   readonly items: readonly Item[];
   /** Lines that wait for its end, and rest after it. */
-  readonly holdsUp: readonly Line<Item>[];
-}
-
-interface Line<Item> {
-  readonly tenant: string;
-  /** Appends that begin streams: nobody works on them yet. */
-  readonly begins: boolean;
-  readonly waiting: Item[];
-  isHeldUp: boolean;
-  restsUntil: number;
+  readonly holdsUp: readonly string[];
 }
 
 /** Of a line that begins streams, in one call, while other tenants are active; and from how many on it is held up. */
@@ -39,8 +30,6 @@ const MANY = 20;
 /** After such a call the line rests so many times as long as it took: it has a third of the time. */
 const REST = 2;
 const LONGEST_REST_MS = 250;
-/** From so many lines on, those that are empty are forgotten. */
-const MANY_LINES = 1_000;
 
 /**
  * Appends that may go out, two lines for each tenant: what begins streams, and what goes on with them. Lines take turns,
@@ -52,8 +41,10 @@ const MANY_LINES = 1_000;
  */
 export class AppendLines<Item extends WaitingAppend> {
   readonly #activity: TenantActivity | undefined;
-  /** In the order of their turns. */
-  readonly #lines = new Map<string, Line<Item>>();
+  /** Those that are not empty, in the order of their turns. */
+  readonly #lines = new Map<string, Item[]>();
+  /** Until when a line rests. */
+  readonly #heldUp = new Map<string, number>();
   #events = 0;
   #bytes = 0;
 
@@ -67,88 +58,83 @@ export class AppendLines<Item extends WaitingAppend> {
   }
 
   add(item: Item): void {
-    const { tenant, begins } = lineOf(item.request);
-    const name = `${tenant} ${begins}`;
+    const name = lineOf(item.request);
+    if (begins(name)) this.#activity?.begins(tenantOf(name));
     const line = this.#lines.get(name);
-    if (begins) this.#activity?.begins(tenant);
-    if (line) {
-      line.waiting.push(item);
-    } else {
-      if (this.#lines.size >= MANY_LINES) this.#forgetEmpty();
-      this.#lines.set(name, { tenant, begins, waiting: [item], isHeldUp: false, restsUntil: 0 });
-    }
+    if (line) line.push(item);
+    else this.#lines.set(name, [item]);
     this.#count(item, 1);
   }
 
   /** Milliseconds until something may go out; undefined when nothing waits, or for calls under way only. */
   readyInMs(now: number): number | undefined {
-    let soonest: number | undefined;
-    for (const { waiting, isHeldUp, restsUntil } of this.#lines.values()) {
-      if (waiting.length === 0 || isHeldUp) continue;
-      if (restsUntil <= now) return 0;
-      soonest = Math.min(soonest ?? Number.POSITIVE_INFINITY, restsUntil - now);
+    let soonest = Number.POSITIVE_INFINITY;
+    for (const name of this.#lines.keys()) {
+      const until = this.#heldUp.get(name) ?? now;
+      if (until <= now) return 0;
+      soonest = Math.min(soonest, until - now);
     }
-    return soonest;
+    return soonest === Number.POSITIVE_INFINITY ? undefined : soonest;
   }
 
   /** As many as fit into the room, one at least if one may go out. `returned` has to be told of the end of the call. */
   take(room: Room, now: number): Call<Item> {
     let { events, bytes } = room;
     const items: Item[] = [];
-    const counts = new Map<Line<Item>, number>();
+    const counts = new Map<string, number>();
     // Whoever had a turn goes to the end, where this loop comes by again.
     for (const [name, line] of this.#lines) {
-      const count = counts.get(line) ?? 0;
-      const item = line.waiting[count];
-      if (!item || count >= this.#mostOf(line, now)) continue;
+      const count = counts.get(name) ?? 0;
+      const item = line[count];
+      if (!item || count >= this.#mostOf(name, now)) continue;
       const { length } = item.request.events;
       if (items.length > 0 && (length > events || item.bytes > bytes)) break;
       items.push(item);
       events -= length;
       bytes -= item.bytes;
-      counts.set(line, count + 1);
+      counts.set(name, count + 1);
       this.#lines.delete(name);
       this.#lines.set(name, line);
     }
-    for (const [line, count] of counts) line.waiting.splice(0, count);
+    for (const [name, count] of counts) {
+      const line = this.#lines.get(name) ?? [];
+      if (line.length > count) line.splice(0, count);
+      else this.#lines.delete(name);
+    }
     for (const item of items) this.#count(item, -1);
-    const holdsUp = [...counts]
-      .filter(([line, count]) => count >= MANY && this.#givesWay(line))
-      .map(([line]) => line);
-    for (const line of holdsUp) line.isHeldUp = true;
+    const holdsUp: string[] = [];
+    for (const [name, count] of counts) if (count >= MANY && this.#givesWay(name)) holdsUp.push(name);
+    for (const name of holdsUp) this.#heldUp.set(name, Number.POSITIVE_INFINITY);
     return { items, holdsUp };
   }
 
   returned({ holdsUp }: Call<Item>, tookMs: number, now: number): void {
-    for (const line of holdsUp) {
-      line.isHeldUp = false;
-      line.restsUntil = now + Math.min(REST * tookMs, LONGEST_REST_MS);
-    }
+    for (const [name, until] of this.#heldUp) if (until <= now) this.#heldUp.delete(name);
+    for (const name of holdsUp) this.#heldUp.set(name, now + Math.min(REST * tookMs, LONGEST_REST_MS));
   }
 
-  #mostOf(line: Line<Item>, now: number): number {
-    if (line.isHeldUp || line.restsUntil > now) return 0;
-    return this.#givesWay(line) ? MOST_WHEN_SHARED : Number.POSITIVE_INFINITY;
+  #mostOf(name: string, now: number): number {
+    if ((this.#heldUp.get(name) ?? now) > now) return 0;
+    return this.#givesWay(name) ? MOST_WHEN_SHARED : Number.POSITIVE_INFINITY;
   }
 
-  #givesWay({ begins, tenant }: Line<Item>): boolean {
-    return begins && this.#activity?.hasOthers(tenant) === true;
+  #givesWay(name: string): boolean {
+    return begins(name) && this.#activity?.hasOthers(tenantOf(name)) === true;
   }
 
   #count({ request, bytes }: Item, sign: 1 | -1): void {
     this.#events += sign * request.events.length;
     this.#bytes += sign * bytes;
   }
-
-  #forgetEmpty(): void {
-    for (const [name, { waiting, isHeldUp }] of this.#lines)
-      if (waiting.length === 0 && !isHeldUp) this.#lines.delete(name);
-  }
 }
 
-/** Streams are named `{category}-{tenant}` or `{category}-{tenant}.{id}`. */
-function lineOf({ stream, expectedRevision }: AppendRequest): Pick<Line<never>, 'tenant' | 'begins'> {
+/** `+{tenant}` or `{tenant}`, of streams named `{category}-{tenant}` or `{category}-{tenant}.{id}`. */
+function lineOf({ stream, expectedRevision }: AppendRequest): string {
   const dot = stream.indexOf('.');
   const tenant = stream.slice(stream.indexOf('-') + 1, dot < 0 ? undefined : dot);
-  return { tenant, begins: expectedRevision < 0 };
+  return expectedRevision < 0 ? `+${tenant}` : tenant;
 }
+
+const begins = (line: string): boolean => line.startsWith('+');
+
+const tenantOf = (line: string): string => (begins(line) ? line.slice(1) : line);
