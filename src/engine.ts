@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import { checkEventStoreDb } from './adapters/eventstoredb/check-eventstoredb.ts';
 import { inProcessTransport } from './adapters/in-process/transport.ts';
 import { checkDatabase } from './adapters/postgres/check-database.ts';
+import { checkLogReach } from './adapters/postgres/check-log-reach.ts';
 import { checkSessions } from './adapters/postgres/check-sessions.ts';
 import { forgetLeaders } from './adapters/postgres/leadership.ts';
 import { checkLogHome, logPlace, settleLogHome } from './adapters/postgres/log-home.ts';
@@ -125,6 +126,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await checkLogHome(parts.pool, place);
     if (eventStoreDb) await checkEventStoreDb(eventStoreDb.connectionString);
     await settleLogHome(parts.pool, place);
+    if (eventStoreDb) await checkLogReach(parts.pool, place, () => parts.log.head());
     if (options.alone) await forgetLeaders(parts.pool);
     // Queries find their tables from the first request on, whoever will fill them.
     await prepareProjections(parts.pool, parts.projections);

@@ -24,8 +24,8 @@ const LONGEST_PAUSE_MS = 2_000;
 
 /**
  * The live end of the log: one subscription to everything that the service writes, shared by all subscribers of the
- * process, so that any event moves the position of all of them. It is opened again for ever, after what was handed out
- * last. Slow subscribers lose their place in it and read pages instead; the server never waits for them.
+ * process, so that any event moves the position of all of them. It is opened again for ever, after what was seen last.
+ * Slow subscribers lose their place in it and read pages instead; the server never waits for them.
  */
 export class LogTail implements LiveTail {
   readonly #options: LogTailOptions;
@@ -40,6 +40,8 @@ export class LogTail implements LiveTail {
   #events: StoredEvent[] = [];
   /** Seen up to here, handed out soon. */
   #reached: Position = LOG_START;
+  /** Nothing of ours lies between what was handed out last and here. */
+  #scannedTo: Position = LOG_START;
   #handOutPlanned = false;
 
   constructor(options: LogTailOptions) {
@@ -80,6 +82,7 @@ export class LogTail implements LiveTail {
     }
     this.#running = false;
     this.#position = undefined;
+    this.#scannedTo = LOG_START;
     this.#events = [];
   }
 
@@ -91,9 +94,10 @@ export class LogTail implements LiveTail {
     let live = false;
     this.#events = [];
     this.#reached = this.#position ?? LOG_START;
+    if (this.#scannedTo < this.#reached) this.#scannedTo = this.#reached;
     const subscription = subscribeToAll({
       client,
-      after: this.#reached,
+      after: this.#scannedTo,
       prefixes: [streamPrefix],
       onEvent: ({ event }) => {
         live = true;
@@ -101,7 +105,10 @@ export class LogTail implements LiveTail {
         if (stored) this.#events.push(stored);
         this.#reach(event?.position.commit);
       },
-      onCheckpoint: (position) => this.#reach(position),
+      // Not handed out: a checkpoint beyond our last event could not be told from one of a log that has lost events.
+      onCheckpoint: (position) => {
+        this.#scannedTo = position;
+      },
       onCaughtUp: () => {
         live = true;
       },

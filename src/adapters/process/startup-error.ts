@@ -18,7 +18,8 @@ export type StartupProblem =
   | 'database_schema'
   | 'database_tls'
   | 'eventstoredb_failed'
-  | 'log_elsewhere';
+  | 'log_elsewhere'
+  | 'log_behind';
 
 /** The service cannot start. The message is the line that a person reads: what is wrong and what to do. */
 export class StartupError extends Error {
