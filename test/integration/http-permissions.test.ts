@@ -197,8 +197,8 @@ describe('the admin of a tenant', () => {
     for (const operation of ofOneTenant.filter(({ id }) => NAMED_BY_TENANT.includes(id))) {
       const before = await eventsOfOthers();
       const answer = await ask(admin(), operation, theirs);
-      // Names of subscriptions are the service's: that one is taken is all that is said.
       expect(isLetIn(answer)).toBe(true);
+      expect(answer.status).not.toBe(409);
       for (const secret of theirs.secrets.slice(1)) expect(text(answer)).not.toContain(secret);
       expect(await eventsOfOthers()).toBe(before);
     }

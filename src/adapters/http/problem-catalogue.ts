@@ -138,7 +138,7 @@ export const PROBLEMS = {
     status: 409,
     title: 'Name taken',
     meaning:
-      'A subscription of this name belongs to another tenant, to the platform, or to the file in SUBSCRIPTIONS_FILE.',
+      'The platform has a subscription of this name, or the file in SUBSCRIPTIONS_FILE has; for the platform: a tenant has one. Names of other tenants do not matter to a tenant. Choose another name.',
   },
   'too-many-subscriptions': {
     status: 409,

@@ -7,6 +7,7 @@ import {
 import {
   MOST_SUBSCRIPTIONS,
   type StoredSubscription,
+  type SubscriptionRemoval,
   type SubscriptionStore,
 } from '../../commands/inbound/subscription-store.ts';
 import type { Clock } from '../../commands/ports.ts';
@@ -20,7 +21,7 @@ const MOST_CHANGES = 100;
 export function createSubscriptionStore(pool: pg.Pool, clock: Clock): SubscriptionStore {
   let cached: { readonly at: number; readonly rows: Promise<readonly Subscription[]> } | undefined;
   const load = async (): Promise<readonly StoredSubscription[]> =>
-    (await pool.query<SubscriptionRow>(LIST, [null])).rows.map(toSubscription);
+    (await pool.query<SubscriptionRow>(IN_FORCE)).rows.map(toSubscription);
   // A change holds a connection while it is noted, and the log may need others of the same pool.
   const inTurn = oneByOne('subscriptions', MOST_CHANGES);
   return {
@@ -38,8 +39,8 @@ export function createSubscriptionStore(pool: pg.Pool, clock: Clock): Subscripti
       return (await pool.query<SubscriptionRow>(LIST, [scope])).rows.map(toSubscription);
     },
     async get(name, scope) {
-      const { rows } = await pool.query<SubscriptionRow>(GET, [name, scope]);
-      return rows[0] && toSubscription(rows[0]);
+      const found = meant((await pool.query<SubscriptionRow>(GET, [name, scope])).rows);
+      return typeof found === 'object' ? toSubscription(found) : found;
     },
     async put({ name, tenantId, rule, by, note }) {
       const put = async (client: pg.PoolClient) => {
@@ -58,12 +59,13 @@ export function createSubscriptionStore(pool: pg.Pool, clock: Clock): Subscripti
       return written;
     },
     async remove(name, scope, note) {
-      const remove = async (client: pg.PoolClient) => {
+      const remove = async (client: pg.PoolClient): Promise<SubscriptionRemoval> => {
         await client.query(LOCK);
-        const [row] = (await client.query<SubscriptionRow>(GET, [name, scope])).rows;
-        if (!row) return 'missing';
-        if (row.from_file) return 'taken';
-        await client.query(REMOVE, [name]);
+        const found = meant((await client.query<SubscriptionRow>(GET, [name, scope])).rows);
+        if (found === undefined) return 'missing';
+        if (found === 'several') return 'several';
+        if (found.from_file) return 'taken';
+        await client.query(REMOVE, [name, found.tenant_id]);
         await note();
         return 'removed';
       };
@@ -73,6 +75,7 @@ export function createSubscriptionStore(pool: pg.Pool, clock: Clock): Subscripti
     },
     async replaceFromFile(rules, among) {
       await inTransaction(pool, async (client) => {
+        await client.query(LOCK);
         await client.query(DROP_FROM_FILE, [[...rules.keys()], among ?? null]);
         for (const [name, rule] of rules) await client.query(PUT_FROM_FILE, [name, JSON.stringify(rule)]);
       });
@@ -99,6 +102,12 @@ interface Standing {
   readonly own: number;
 }
 
+/** The platform's own comes first; tenants' of the same name must be told apart by whoever asks. */
+function meant(rows: readonly SubscriptionRow[]): SubscriptionRow | 'several' | undefined {
+  const [first, ...others] = rows;
+  return first && first.tenant_id !== null && others.length > 0 ? 'several' : first;
+}
+
 const toSubscription = (row: SubscriptionRow): StoredSubscription => ({
   ...subscriptionRule.parse(row.rule),
   name: row.name,
@@ -115,12 +124,22 @@ const LIST = `
 select ${COLUMNS}
 from subscriptions
 where $1::text is null or tenant_id = $1
-order by name`;
+order by name, owner`;
+
+const IN_FORCE = `
+select ${COLUMNS}
+from subscriptions as one
+where
+  tenant_id is null
+  or not exists (select from subscriptions as platform where platform.owner = '' and platform.name = one.name)
+order by name, owner`;
 
 const GET = `
 select ${COLUMNS}
 from subscriptions
-where name = $1 and ($2::text is null or tenant_id = $2)`;
+where name = $1 and ($2::text is null or tenant_id = $2)
+order by owner
+limit 2`;
 
 /**
  * Until the end of the transaction nobody else changes subscriptions: what is decided about them is still so when it is
@@ -131,22 +150,22 @@ lock table subscriptions in share row exclusive mode`;
 
 const STANDING = `
 select
-  coalesce(bool_or(name = $1 and (from_file or tenant_id is distinct from $2)), false) as taken,
-  coalesce(bool_or(name = $1), false) as known,
+  coalesce(bool_or(name = $1 and (from_file or (tenant_id is null) <> ($2::text is null))), false) as taken,
+  coalesce(bool_or(name = $1 and tenant_id is not distinct from $2), false) as known,
   count(*) filter (where tenant_id = $2)::int as own
 from subscriptions
 where name = $1 or tenant_id = $2`;
 
 const PUT = `
-insert into subscriptions as known (name, tenant_id, rule, updated_by)
+insert into subscriptions (name, tenant_id, rule, updated_by)
 values ($1, $2, $3, $4)
-on conflict (name) do update
+on conflict (owner, name) do update
 set rule = excluded.rule, updated_at = now(), updated_by = excluded.updated_by
 returning ${COLUMNS}`;
 
 const REMOVE = `
 delete from subscriptions
-where name = $1`;
+where name = $1 and tenant_id is not distinct from $2`;
 
 const DROP_FROM_FILE = `
 delete from subscriptions
@@ -155,6 +174,6 @@ where from_file and name <> all ($1::text[]) and ($2::text[] is null or name = a
 const PUT_FROM_FILE = `
 insert into subscriptions (name, rule, from_file, updated_by)
 values ($1, $2, true, 'file')
-on conflict (name) do update
-set tenant_id = null, rule = excluded.rule, from_file = true, updated_at = now(), updated_by = 'file'
+on conflict (owner, name) do update
+set rule = excluded.rule, from_file = true, updated_at = now(), updated_by = 'file'
 where subscriptions.rule::text <> excluded.rule::text or not subscriptions.from_file`;

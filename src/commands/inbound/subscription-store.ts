@@ -27,18 +27,21 @@ export interface SubscriptionWrite {
   readonly note: NoteChange;
 }
 
+export type SubscriptionRemoval = 'removed' | 'missing' | 'taken' | 'several';
+
 /**
- * `scope`: whose subscriptions the caller may see and change; null is all of them. Changes throw ContendedError when too
+ * Names are each tenant's own, but one that the platform has is not free. `scope`: whose subscriptions the caller may see
+ * and change; null is all of them, and then `several` tenants may have one of the name. Changes throw ContendedError when too
  * many wait.
  */
 export interface SubscriptionStore {
-  /** All, for those who carry them out; at most a second old. */
+  /** All in force, for those who carry them out; at most a second old. One of a tenant rests while the file has its name. */
   current(): Promise<readonly Subscription[]>;
   list(scope: string | null): Promise<readonly StoredSubscription[]>;
-  get(name: string, scope: string | null): Promise<StoredSubscription | undefined>;
-  /** `taken`: the name belongs to someone else, or to the file. `too_many`: it would be one more than a tenant may have. */
+  get(name: string, scope: string | null): Promise<StoredSubscription | 'several' | undefined>;
+  /** `taken`: the name is the platform's or the file's; for the platform: a tenant's. `too_many`: it would be one more than a tenant may have. */
   put(write: SubscriptionWrite): Promise<StoredSubscription | 'taken' | 'too_many'>;
-  remove(name: string, scope: string | null, note: NoteChange): Promise<'removed' | 'missing' | 'taken'>;
+  remove(name: string, scope: string | null, note: NoteChange): Promise<SubscriptionRemoval>;
   /** Makes the subscriptions of the file what is given: all of them, or only those `among` these names. */
   replaceFromFile(
     rules: ReadonlyMap<string, SubscriptionRule>,

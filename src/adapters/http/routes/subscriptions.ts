@@ -17,6 +17,8 @@ import { answers } from './describe.ts';
 
 const NAMES_NOTHING =
   'the part before the first dot must be written out, as in shop.** or shop.orders; only subscriptions of the platform may begin with *';
+const OF_SEVERAL =
+  'several tenants have a subscription of this name: say which one in the On-Behalf-Of header';
 const TAGS = ['subscriptions'];
 
 export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): void {
@@ -46,12 +48,13 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
         summary: 'One subscription',
         tags: TAGS,
         params: subscriptionParams,
-        response: answers({ 200: subscriptionSchema }, 'not-found'),
+        response: answers({ 200: subscriptionSchema }, 'tenant-required', 'not-found'),
       },
     },
     async (request) => {
       const found = await store().get(request.params.name, platformScopeOf(request));
       if (!found) throw new HttpProblem('not-found', 'no such subscription');
+      if (found === 'several') throw new HttpProblem('tenant-required', OF_SEVERAL);
       return view(found);
     },
   );
@@ -107,7 +110,13 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
         summary: 'End a subscription',
         tags: TAGS,
         params: subscriptionParams,
-        response: answers({ 204: undefined }, 'not-found', 'subscription-taken', 'contended'),
+        response: answers(
+          { 204: undefined },
+          'tenant-required',
+          'not-found',
+          'subscription-taken',
+          'contended',
+        ),
       },
     },
     async (request, reply) => {
@@ -116,6 +125,7 @@ export function subscriptionRoutes(app: App, { inbound, access }: ServerParts): 
       const note = () => access.noteAction(scopedContextOf(request), action);
       const removed = await store().remove(name, platformScopeOf(request), note);
       if (removed === 'missing') throw new HttpProblem('not-found', 'no such subscription');
+      if (removed === 'several') throw new HttpProblem('tenant-required', OF_SEVERAL);
       if (removed === 'taken') throw new HttpProblem('subscription-taken');
       return reply.status(204).send();
     },
