@@ -88,6 +88,7 @@ export class Engine implements AsyncDisposable {
     const connection = inProcessTransport(this.parts.useCases, { context: this.#context(), tenants });
     const worker = new JobsWorker<Jobs>({ ...options, connection });
     this.#workers.add(worker);
+    void worker.ended.then(() => this.#workers.delete(worker));
     return worker;
   }
 

@@ -79,6 +79,7 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
   readonly #waiting = new WaitingJobs<Attempt>();
   readonly #stopping = new AbortController();
   readonly #drained = new AbortController();
+  readonly #ended = Promise.withResolvers<void>();
   #running = 0;
   #quiet = false;
   #wake: () => void = () => {};
@@ -115,8 +116,13 @@ export class JobsWorker<Jobs extends JobMap> implements AsyncDisposable {
 
   /** Claims no more, gives back what has not started, lets handlers finish for drainMs, then aborts and releases them. */
   stop(): Promise<void> {
-    this.#stopped ??= this.#drain();
+    this.#stopped ??= this.#drain().finally(this.#ended.resolve);
     return this.#stopped;
+  }
+
+  /** Resolves when it has stopped, whether by stop() or because an operator had it stop. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { createEngine } from '../../src/engine.ts';
 import { createDatabase } from '../support/database.ts';
@@ -24,4 +26,26 @@ it('an engine that stops lets its workers finish first', async () => {
   await using again = await createEngine({ databaseUrl: database.url, ...logOf(database.url) });
   const jobId = result && 'snapshot' in result ? result.snapshot.jobId : '';
   expect(await again.parts.readJob('acme', jobId)).toMatchObject({ job: { status: 'completed' } });
+});
+
+it('an engine forgets workers that have stopped', async () => {
+  await using database = await createDatabase();
+  await using engine = await createEngine({ databaseUrl: database.url, ...logOf(database.url) });
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const options = { handlers: { t: () => undefined } };
+  const running = engine.worker(options).start();
+  const made = async (stop: boolean) => {
+    const worker = engine.worker(options);
+    if (stop) await worker.start().stop();
+    return new WeakRef(worker);
+  };
+  const [stopped, idle] = [await made(true), await made(false)];
+  await waitUntil('the one that was stopped is gone', () => {
+    collect();
+    return stopped.deref() === undefined;
+  });
+  expect(idle.deref()).toBeDefined();
+  await engine.stop();
+  expect(() => running.start()).toThrow('a worker that was stopped does not start again');
 });

@@ -228,8 +228,7 @@ describe('heartbeats', () => {
     const transport = new FakeTransport();
     transport.onHeartbeat = async () => ({ directive: 'terminate', leases: [] });
     const worker = working(transport, () => 1, { leaseMs });
-    await waitUntil('it was told', () => transport.beats.length > 0);
-    await worker.stop();
+    await worker.ended;
     expect(() => worker.start()).toThrow('does not start again');
   });
 });
