@@ -131,6 +131,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     if (options.alone) await forgetLeaders(parts.pool);
     // Queries find their tables from the first request on, whoever will fill them.
     await prepareProjections(parts.pool, parts.projections);
+    await parts.tenancy.checkDefaultPlan();
     return new Engine(parts, options);
   } catch (error) {
     await parts.close();

@@ -8,6 +8,7 @@ import { type ApplyPlansDeps, createApplyPlans } from './commands/plans/apply-pl
 import { type AssignTerms, createAssignTerms } from './commands/plans/assign-terms.ts';
 import { createEnsureTerms, type EnsureTerms } from './commands/plans/default-terms.ts';
 import { type PlanStore, termsOf } from './commands/plans/plan-store.ts';
+import { warnOfMissingPlan } from './commands/plans/warn-of-missing-plan.ts';
 import type { Clock, Ids } from './commands/ports.ts';
 import type { QuotaGate } from './commands/quota-gate.ts';
 import type { Logger, Metrics } from './commands/telemetry.ts';
@@ -20,6 +21,8 @@ import type { QuotaQueries } from './projections/quota-queries.ts';
 export interface Tenancy {
   readonly plans: PlanStore;
   readonly defaultPlan: string | undefined;
+  /** Warns when there is no such plan. */
+  checkDefaultPlan(): Promise<void>;
   readonly assign: AssignTerms;
   /** What a tenant that nothing was ever set for is held to from its first job on. */
   initialTerms(): Promise<QuotaTerms>;
@@ -66,6 +69,8 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   return {
     plans,
     defaultPlan,
+    checkDefaultPlan: () =>
+      warnOfMissingPlan({ plans, defaultPlan, inFile: fromFile?.keys() ?? [], logger: options.logger }),
     assign: createAssignTerms({ plans, useCases, defaultPlan }),
     ensureTerms,
     known: (tenantId) => gate.known(tenantId),
