@@ -95,7 +95,7 @@ export async function listening(
     async subscribe(name, rule) {
       await database.pool.query(
         `insert into eventzr.subscriptions (name, rule, updated_by) values ($1, $2, 'test')
-         on conflict (name) do update set rule = excluded.rule`,
+         on conflict (owner, name) do update set rule = excluded.rule`,
         [name, JSON.stringify(subscriptionRule.parse(rule))],
       );
     },
