@@ -28,6 +28,8 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   http_request_duration: histogram('HTTP requests by route.', 'method', 'route', 'status'),
   http_long_polls: gauge('Requests that wait for work, open.'),
   http_event_streams: gauge('Open event streams.'),
+  http_bodies_waiting: gauge('Large bodies in line behind others of their caller.'),
+  http_body_wait: histogram('Time in line, of large bodies that had to wait for others of their caller.'),
   auth_failures: counter("Keys and tokens that were nobody's, refused or slowed.", 'outcome'),
 
   enqueues: counter('Jobs asked to be enqueued.', 'result'),

@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { announcedBytes } from './announced-bytes.ts';
 import { HttpProblem } from './problems.ts';
 
 /** Bytes of bodies that may be on their way in, or in work, at once. */
@@ -15,6 +16,8 @@ export function registerBodyBudget(app: FastifyInstance, { totalBytes, callerByt
   app.addHook('onRequest', (request, reply, done) => {
     const bytes = announcedBytes(request);
     if (bytes === 0) return done();
+    // Nobody is there any more. Its close has been, so nothing would give back what it took.
+    if (reply.raw.destroyed) return;
     const caller = request.principal?.name ?? '';
     const held = byCaller.get(caller) ?? 0;
     // One body always fits: it is limited by itself.
@@ -31,11 +34,4 @@ export function registerBodyBudget(app: FastifyInstance, { totalBytes, callerByt
     });
     done();
   });
-}
-
-/** What is said to come; without a length, the most that may. What is longer is refused without being read. */
-function announcedBytes({ headers, routeOptions }: FastifyRequest): number {
-  const most = routeOptions.bodyLimit ?? 0;
-  if (headers['transfer-encoding'] !== undefined) return most;
-  return Math.min(Number(headers['content-length'] ?? 0), most);
 }

@@ -27,6 +27,7 @@ import type { RepublicationStore } from '../kafka/republication.ts';
 import type { Republisher } from '../kafka/republisher.ts';
 import type { ForwarderStatus } from '../postgres/forwarder-status.ts';
 import type { BodyBudget } from './body-budget.ts';
+import type { BodyTurnLimits } from './body-turns.ts';
 import type { BulkOperations } from './bulk-operations.ts';
 import type { OperationStore } from './operation-store.ts';
 import type { Credentials } from './principal.ts';
@@ -49,6 +50,7 @@ export interface Limits {
   /** Bytes of a body that holds many items. */
   readonly batchBytes: number;
   readonly bodies: BodyBudget;
+  readonly bodyTurns: BodyTurnLimits;
   /** Claims that may wait at once, of all workers. */
   readonly waitingClaims: number;
   readonly streams: number;
@@ -64,6 +66,8 @@ export const DEFAULT_LIMITS: Limits = {
   bodyBytes: 1024 * 1024,
   batchBytes: 4 * 1024 * 1024,
   bodies: { totalBytes: 512 * 1024 * 1024, callerBytes: 128 * 1024 * 1024 },
+  // At once: two of the longest, or many that are just large.
+  bodyTurns: { largeBytes: 64 * 1024, atOnceBytes: 8 * 1024 * 1024, waiting: 200, waitMs: 10_000 },
   waitingClaims: 1_000,
   streams: 200,
   awaitMs: 2_000,

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { registerAuthentication } from './authentication.ts';
 import { registerBodyBudget } from './body-budget.ts';
+import { registerBodyTurns } from './body-turns.ts';
 import { cachedCredentials } from './cached-credentials.ts';
 import { HEADERS } from './contract/headers.ts';
 import { FailedAttempts } from './failed-attempts.ts';
@@ -50,8 +51,9 @@ export function createServer(given: ServerParts): FastifyInstance {
     genReqId: () => given.ids.next(),
     logger: false,
     routerOptions: { maxParamLength: 200 },
-    // A client gets this long to send its head and body; long polls wait in the answer.
-    requestTimeout: 30_000,
+    // A client gets half a minute to send its head and body, and what it may have to wait in line; long polls wait in the
+    // answer.
+    requestTimeout: 30_000 + given.limits.bodyTurns.waitMs,
     forceCloseConnections: 'idle',
     // registerShuttingDown says it better.
     return503OnClosing: false,
@@ -90,6 +92,7 @@ export function createServer(given: ServerParts): FastifyInstance {
       redactions: parts.redactions ?? {},
     });
     registerBodyBudget(v1, limits.bodies);
+    registerBodyTurns(v1, limits.bodyTurns, metrics);
     registerIdempotency(v1, parts.idempotency, parts.logger);
     const api = v1 as App;
     enqueueRoutes(api, parts);
