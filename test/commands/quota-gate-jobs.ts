@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { jobCodec } from '../../src/commands/job-codec.ts';
 import { createJobHandler } from '../../src/commands/job-handler.ts';
 import { type EventLog, LogUnavailableError } from '../../src/commands/ports.ts';
@@ -6,16 +6,8 @@ import { createReadJob } from '../../src/commands/read-job.ts';
 import { systemMetadata } from '../../src/commands/system-metadata.ts';
 import { jobStream } from '../../src/domain/job/stream.ts';
 import { caller, jobRequest } from '../support/caller.ts';
-import {
-  bound,
-  created,
-  gated,
-  HandClock,
-  jobsIn,
-  type LogForGates,
-  quotaEvents,
-  wholeLog,
-} from '../support/gated.ts';
+import { gateTest } from '../support/gate-test.ts';
+import { bound, created, gated, jobsIn, type LogForGates, quotaEvents, wholeLog } from '../support/gated.ts';
 import { NOON, termsOf } from '../support/quota-states.ts';
 
 const COMMAND = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -23,20 +15,13 @@ const COMMAND = '01890a5d-ac96-774b-bcce-b302099a8057';
 /** What becomes of the jobs that the gate lets in, whatever the log is made of. */
 export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGates>): void {
   describe(`jobs at the quota gate over ${name}`, () => {
-    let subject: LogForGates;
-    let log: EventLog;
-    let clock: HandClock;
+    const it = gateTest(make);
 
-    beforeEach(async () => {
-      subject = await make();
-      log = subject.open();
-      clock = new HandClock();
-    });
-    afterEach(async () => {
-      await subject[Symbol.asyncDispose]();
-    });
-
-    it('grants exactly the limit to three processes that race for the last slots', async () => {
+    it('grants exactly the limit to three processes that race for the last slots', async ({
+      subject,
+      log,
+      clock,
+    }) => {
       const limit = 137;
       const processes = [subject.open(), subject.open(), subject.open()].map((own) => gated(own, clock));
       await processes[0]?.setTerms(termsOf({ unfinishedJobs: limit }));
@@ -50,7 +35,7 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       expect(new Set(reserved.flatMap(({ data }) => data.jobIds))).toEqual(new Set(created(results)));
     });
 
-    it('writes one reservation for calls that come together', async () => {
+    it('writes one reservation for calls that come together', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 1_000 }));
       await enqueue(1);
@@ -58,7 +43,7 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       expect(await quotaEvents(log, 'QuotaReserved')).toHaveLength(2);
     });
 
-    it('creates every job under the reservation that its slot comes from', async () => {
+    it('creates every job under the reservation that its slot comes from', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ jobsPerDay: 5 }));
       const [jobId = ''] = created(await enqueue(1));
@@ -70,7 +55,7 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       });
     });
 
-    it('answers a repeated call as the first one when nothing more fits', async () => {
+    it('answers a repeated call as the first one when nothing more fits', async ({ log, clock }) => {
       const { enqueueJobs, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 2 }));
       const call = (atomic: boolean, commandId: string) =>
@@ -82,7 +67,7 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       expect(created(await call(true, '01890a5d-ac96-774b-bcce-b302099a8058'))).toEqual([]);
     });
 
-    it('reserves once for each job when a call is repeated while it runs', async () => {
+    it('reserves once for each job when a call is repeated while it runs', async ({ log, clock }) => {
       const { enqueueJobs, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 10 }));
       const call = () => enqueueJobs(caller(), [jobRequest()], { commandId: COMMAND });
@@ -92,7 +77,7 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       expect(await jobsIn(log)).toBe(1);
     });
 
-    it('answers with the job that has the key when nothing more fits', async () => {
+    it('answers with the job that has the key when nothing more fits', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 1 }));
       const [jobId] = created(await enqueue(1, { dedupeKey: 'k' }));
@@ -105,7 +90,7 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       expect(await quotaEvents(log, 'QuotaReserved')).toHaveLength(1);
     });
 
-    it('creates a keyed job that was refused once there is room', async () => {
+    it('creates a keyed job that was refused once there is room', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 0 }));
       expect(created(await enqueue(1, { dedupeKey: 'k' }))).toEqual([]);
@@ -117,7 +102,7 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       expect(created(await enqueue(1, { dedupeKey: 'k' }))).toHaveLength(1);
     });
 
-    it('does not lose a job that comes after its slot was taken back', async () => {
+    it('does not lose a job that comes after its slot was taken back', async ({ log, clock }) => {
       const late = fencingOnce(log);
       const { enqueueJobs, setTerms } = gated(late, clock);
       await setTerms(termsOf({ unfinishedJobs: 10 }));
@@ -132,7 +117,10 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       expect(reserved[1]).toEqual([first[0]]);
     });
 
-    it('tells all who share a reservation when nobody knows whether it was written, and goes on', async () => {
+    it('tells all who share a reservation when nobody knows whether it was written, and goes on', async ({
+      log,
+      clock,
+    }) => {
       let away = false;
       const { enqueue, setTerms } = gated(
         {
@@ -153,7 +141,7 @@ export function exerciseAdmittedJobs(name: string, make: () => Promise<LogForGat
       expect(created(await enqueue(1))).toHaveLength(1);
     });
 
-    it('turns away calls of a tenant that has too many waiting', async () => {
+    it('turns away calls of a tenant that has too many waiting', async ({ log, clock }) => {
       const held = Promise.withResolvers<void>();
       const { enqueue, setTerms } = gated(
         {

@@ -1,17 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { EventLog } from '../../src/commands/ports.ts';
 import { asJsonText } from '../../src/domain/json-text.ts';
 import { caller, jobRequest } from '../support/caller.ts';
-import {
-  bound,
-  created,
-  gated,
-  HandClock,
-  jobsIn,
-  type LogForGates,
-  quotaEvents,
-  wholeLog,
-} from '../support/gated.ts';
+import { gateTest } from '../support/gate-test.ts';
+import { bound, created, gated, jobsIn, type LogForGates, quotaEvents, wholeLog } from '../support/gated.ts';
 import { DAY_MS, NOON, termsOf } from '../support/quota-states.ts';
 
 const MIDNIGHT = NOON + DAY_MS / 2;
@@ -19,20 +11,9 @@ const MIDNIGHT = NOON + DAY_MS / 2;
 /** What the gate refuses, puts off and tells, whatever the log is made of. */
 export function exerciseLimits(name: string, make: () => Promise<LogForGates>): void {
   describe(`limits at the quota gate over ${name}`, () => {
-    let subject: LogForGates;
-    let log: EventLog;
-    let clock: HandClock;
+    const it = gateTest(make);
 
-    beforeEach(async () => {
-      subject = await make();
-      log = subject.open();
-      clock = new HandClock();
-    });
-    afterEach(async () => {
-      await subject[Symbol.asyncDispose]();
-    });
-
-    it('lets a bulk in as far as there is room, the first ones first', async () => {
+    it('lets a bulk in as far as there is room, the first ones first', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 3 }));
       const results = await enqueue(5);
@@ -47,7 +28,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       expect(await jobsIn(log)).toBe(3);
     });
 
-    it('says when a used-up day is over', async () => {
+    it('says when a used-up day is over', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ jobsPerDay: 1 }));
       const [, refused] = await enqueue(2);
@@ -60,7 +41,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       expect(created(await enqueue(1))).toHaveLength(1);
     });
 
-    it('lets an atomic batch in whole or not at all', async () => {
+    it('lets an atomic batch in whole or not at all', async ({ log, clock }) => {
       const { enqueueJobs, enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 3 }));
       const batch = [jobRequest(), jobRequest()];
@@ -74,7 +55,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       expect(created(await enqueue(2))).toHaveLength(1);
     });
 
-    it('refuses a suspended tenant and lets it in again once it is resumed', async () => {
+    it('refuses a suspended tenant and lets it in again once it is resumed', async ({ log, clock }) => {
       const { enqueue, suspend, resume } = gated(log, clock);
       await suspend();
       expect(await enqueue(1)).toEqual([
@@ -89,7 +70,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       expect(created(await enqueue(1))).toHaveLength(1);
     });
 
-    it('acts within a second on what other processes decide', async () => {
+    it('acts within a second on what other processes decide', async ({ log, clock }) => {
       const { enqueue, setTerms, suspend } = gated(log, clock);
       expect(created(await enqueue(2))).toHaveLength(2);
       await setTerms(termsOf({ unfinishedJobs: 0 }));
@@ -100,7 +81,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       expect(await enqueue(1)).toMatchObject([{ reason: 'tenant_suspended' }]);
     });
 
-    it('looks again before it refuses', async () => {
+    it('looks again before it refuses', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 1 }));
       await enqueue(1);
@@ -109,7 +90,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       expect(created(await enqueue(1))).toHaveLength(1);
     });
 
-    it('puts jobs off until midnight when the terms say so', async () => {
+    it('puts jobs off until midnight when the terms say so', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ jobsPerDay: 2 }, { onExceed: 'delay' }));
       const results = await enqueue(5);
@@ -122,7 +103,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       ]);
     });
 
-    it('leaves a job alone that wants to run later than it is put off', async () => {
+    it('leaves a job alone that wants to run later than it is put off', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ jobsPerDay: 1 }, { onExceed: 'delay' }));
       const runAt = MIDNIGHT + 5;
@@ -130,7 +111,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       expect(results).toMatchObject([{ snapshot: { job: { runAt } } }, { snapshot: { job: { runAt } } }]);
     });
 
-    it('refuses payloads above the limit of the tenant, each for itself', async () => {
+    it('refuses payloads above the limit of the tenant, each for itself', async ({ log, clock }) => {
       const { enqueueJobs, setTerms } = gated(log, clock);
       await setTerms(termsOf({ payloadBytes: 4, unfinishedJobs: 9 }));
       const requests = ['"é"', '"éé"', '""'].map((text) => jobRequest({ payload: asJsonText(text) }));
@@ -147,7 +128,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       ]);
     });
 
-    it('only looks for slots when the jobs appear later', async () => {
+    it('only looks for slots when the jobs appear later', async ({ log, clock }) => {
       const { gate, setTerms } = gated(log, clock);
       await setTerms(termsOf({ unfinishedJobs: 2 }));
       const jobs = ['a', 'b', 'c'].map((jobId) => ({ jobId, payload: '1' }));
@@ -161,7 +142,10 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
       expect(await quotaEvents(log, 'QuotaReserved')).toEqual([]);
     });
 
-    it('writes refusals down at once, then once a minute with how many there were', async () => {
+    it('writes refusals down at once, then once a minute with how many there were', async ({
+      log,
+      clock,
+    }) => {
       const calls: string[] = [];
       const answers: Promise<unknown>[] = [];
       const { enqueue, setTerms } = gated(counting(remembering(log, answers), calls), clock);
@@ -179,7 +163,11 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
         .toEqual([10, 191]);
     });
 
-    it('writes refusals down once a minute, however many processes refuse', async () => {
+    it('writes refusals down once a minute, however many processes refuse', async ({
+      subject,
+      log,
+      clock,
+    }) => {
       const answers: Promise<unknown>[] = [];
       const first = gated(subject.open(), clock);
       const second = gated(remembering(subject.open(), answers), clock);
@@ -196,7 +184,7 @@ export function exerciseLimits(name: string, make: () => Promise<LogForGates>): 
         .toEqual([3, 6]);
     });
 
-    it('costs tenants without a quota one read a second', async () => {
+    it('costs tenants without a quota one read a second', async ({ log, clock }) => {
       const calls: string[] = [];
       const { enqueue } = gated(counting(log, calls), clock);
       for (let call = 0; call < 10; call += 1) await enqueue(2);

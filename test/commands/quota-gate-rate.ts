@@ -1,26 +1,15 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { EventLog } from '../../src/commands/ports.ts';
+import { describe, expect } from 'vitest';
 import { caller, jobRequest } from '../support/caller.ts';
-import { created, gated, HandClock, type LogForGates, quotaEvents } from '../support/gated.ts';
+import { gateTest } from '../support/gate-test.ts';
+import { created, gated, type LogForGates, quotaEvents } from '../support/gated.ts';
 import { NOON, termsOf } from '../support/quota-states.ts';
 
 /** What the rate lets in, and what fits at once. */
 export function exerciseRate(name: string, make: () => Promise<LogForGates>): void {
   describe(`the rate at the quota gate over ${name}`, () => {
-    let subject: LogForGates;
-    let log: EventLog;
-    let clock: HandClock;
+    const it = gateTest(make);
 
-    beforeEach(async () => {
-      subject = await make();
-      log = subject.open();
-      clock = new HandClock();
-    });
-    afterEach(async () => {
-      await subject[Symbol.asyncDispose]();
-    });
-
-    it('refuses what is above the rate and says of each job when to come back', async () => {
+    it('refuses what is above the rate and says of each job when to come back', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ enqueuesPerSecond: 4, enqueueBurst: 2 }));
       const refused = (retryAfterMs: number) => ({
@@ -39,7 +28,7 @@ export function exerciseRate(name: string, make: () => Promise<LogForGates>): vo
       expect(await quotaEvents(log, 'QuotaReserved')).toEqual([]);
     });
 
-    it('says when all of an atomic batch are within the rate', async () => {
+    it('says when all of an atomic batch are within the rate', async ({ log, clock }) => {
       const { enqueue, enqueueJobs, setTerms } = gated(log, clock);
       await setTerms(termsOf({ enqueuesPerSecond: 4, enqueueBurst: 2 }));
       await enqueue(2);
@@ -50,7 +39,7 @@ export function exerciseRate(name: string, make: () => Promise<LogForGates>): vo
       expect(created(await batch())).toHaveLength(2);
     });
 
-    it.each([
+    it.for([
       [
         { enqueuesPerSecond: 4, enqueueBurst: 2 },
         { limit: 'enqueueBurst', value: 2 },
@@ -60,7 +49,7 @@ export function exerciseRate(name: string, make: () => Promise<LogForGates>): vo
       [{ jobsPerDay: 1 }, { limit: 'jobsPerDay', value: 1 }],
     ] as const)(
       'tells an atomic batch that never fits %o from one that does not fit now',
-      async (limits, quota) => {
+      async ([limits, quota], { log, clock }) => {
         const { enqueue, enqueueJobs, setTerms } = gated(log, clock);
         await setTerms(termsOf(limits));
         const batch = [jobRequest(), jobRequest(), jobRequest()];
@@ -70,14 +59,14 @@ export function exerciseRate(name: string, make: () => Promise<LogForGates>): vo
       },
     );
 
-    it('puts off an atomic batch that is above the rate or the day', async () => {
+    it('puts off an atomic batch that is above the rate or the day', async ({ log, clock }) => {
       const { enqueueJobs, setTerms } = gated(log, clock);
       await setTerms(termsOf({ enqueuesPerSecond: 1, jobsPerDay: 2 }, { onExceed: 'delay' }));
       const batch = Array.from({ length: 4 }, () => jobRequest());
       expect(created(await enqueueJobs(caller(), batch, { atomic: true }))).toHaveLength(4);
     });
 
-    it('spreads what is above the rate when the terms say so', async () => {
+    it('spreads what is above the rate when the terms say so', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ enqueuesPerSecond: 4, enqueueBurst: 2 }, { onExceed: 'delay' }));
       const runAts = (await enqueue(5)).map((result) =>
@@ -86,7 +75,7 @@ export function exerciseRate(name: string, make: () => Promise<LogForGates>): vo
       expect(runAts).toEqual([0, 0, 250, 500, 750]);
     });
 
-    it('does not use up the rate of a tenant that has no slots', async () => {
+    it('does not use up the rate of a tenant that has no slots', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ enqueuesPerSecond: 5, unfinishedJobs: 0 }));
       expect(await enqueue(5)).toMatchObject(Array(5).fill({ quota: { limit: 'unfinishedJobs' } }));
@@ -95,7 +84,7 @@ export function exerciseRate(name: string, make: () => Promise<LogForGates>): vo
       expect(created(await enqueue(5))).toHaveLength(5);
     });
 
-    it('uses up the rate for jobs that have slots alone', async () => {
+    it('uses up the rate for jobs that have slots alone', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ enqueuesPerSecond: 4, unfinishedJobs: 1 }));
       expect(await enqueue(4)).toMatchObject([
@@ -110,7 +99,7 @@ export function exerciseRate(name: string, make: () => Promise<LogForGates>): vo
       ]);
     });
 
-    it('names for each job the limit that it is above', async () => {
+    it('names for each job the limit that it is above', async ({ log, clock }) => {
       const { enqueue, setTerms } = gated(log, clock);
       await setTerms(termsOf({ enqueuesPerSecond: 1, unfinishedJobs: 3 }));
       expect(await enqueue(5)).toMatchObject([
