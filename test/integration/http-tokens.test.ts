@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createApiKey } from '../../src/adapters/postgres/api-keys.ts';
 import { type IdentityProvider, identityProvider } from '../support/identity-provider.ts';
 import { type LiveApi, startLiveApi } from '../support/live-api.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -77,6 +78,29 @@ describe('tokens of an identity provider', () => {
     expect((await ask(all, '/v1/queues', as('initech'))).status).toBe(200);
     expect(await outcome(await provider.token(claims(['operator'], 'not a tenant')))).toMatch(/^401/);
     expect(await outcome(await provider.token(claims(['operator'], null)))).toMatch(/^401/);
+  });
+
+  it('make and rotate only keys that end within a year or so', async () => {
+    const token = await provider.token(claims(['admin'], 'keyed'));
+    const DAY = 86_400_000;
+    const inDays = (days: number) => new Date(Date.now() + days * DAY).toISOString();
+    const post = async (path: string, body: object) => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const response = await fetch(api.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+      return { status: response.status, body: await response.json() };
+    };
+    const named = { status: 400, body: { code: 'validation', errors: [{ pointer: '/expiresAt' }] } };
+    const key = { name: 'k', role: 'viewer' };
+    expect(await post('/v1/keys', key)).toMatchObject(named);
+    expect(await post('/v1/keys', { ...key, expiresAt: inDays(367) })).toMatchObject(named);
+    const made = await post('/v1/keys', { ...key, expiresAt: inDays(365) });
+    expect(made.status).toBe(201);
+    expect((await post(`/v1/keys/${made.body.id}/rotate`, {})).status).toBe(200);
+    const lasting = await createApiKey(api.database.pool, { name: 'l', tenants: ['keyed'], role: 'viewer' });
+    const rotate = `/v1/keys/${lasting.keyId}/rotate`;
+    expect(await post(rotate, {})).toMatchObject(named);
+    expect(await post(rotate, { expiresAt: inDays(367) })).toMatchObject(named);
+    expect((await post(rotate, { expiresAt: inDays(30) })).status).toBe(200);
   });
 
   it('differ in the clock by half a minute at most', async () => {

@@ -14,13 +14,16 @@ import {
 import { futureTime } from '../future-time.ts';
 import { keyView } from '../key-view.ts';
 import { isPlatform, isWithin, type Role } from '../principal.ts';
-import { HttpProblem } from '../problems.ts';
+import { HttpProblem, invalid } from '../problems.ts';
 import { setPosition } from '../revision-headers.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { answers } from './describe.ts';
 import { pageView } from './page.ts';
 
 const TAGS = ['keys'];
+
+/** A year, also a long one. */
+const MOST_DAYS_BY_TOKEN = 366;
 
 export function keyRoutes(app: App, { access, clock }: ServerParts): void {
   app.get(
@@ -49,7 +52,9 @@ export function keyRoutes(app: App, { access, clock }: ServerParts): void {
       schema: {
         operationId: 'createKey',
         summary: 'Make a key; its token is shown in the answer and never again',
-        description: 'It can do no more than the key that makes it: no other tenants, no later end.',
+        description:
+          'It can do no more than the key that makes it: no other tenants, no later end. Made with a token of an ' +
+          `identity provider, it must end within ${MOST_DAYS_BY_TOKEN} days.`,
         tags: TAGS,
         body: createKeyRequest,
         response: answers({ 201: keyWithToken }, 'malformed-json', 'tenant-required', 'contended'),
@@ -60,7 +65,8 @@ export function keyRoutes(app: App, { access, clock }: ServerParts): void {
       const tenants = wanted ?? [tenantOf(request)];
       const expiresAt = futureTime('/expiresAt', end, clock.now());
       const wants = { role: body.role, expiresAt: expiresAt ?? null };
-      if (!isCovered(tenants, scopeOf(request)) || !allowsOf(request)(wants)) throw beyondCaller();
+      if (!isCovered(tenants, scopeOf(request)) || !allowsOf(request, clock.now())(wants))
+        throw beyondCaller();
       const made = await access.keys.create(commandContextOf(request), { ...body, tenants, expiresAt });
       setPosition(reply, made.position).header('location', `/v1/keys/${made.key.keyId}`);
       return reply.status(201).send({ ...keyView(made.key), token: made.token });
@@ -74,6 +80,7 @@ export function keyRoutes(app: App, { access, clock }: ServerParts): void {
       schema: {
         operationId: 'rotateKey',
         summary: 'Give a key a new secret; the one before works for as long as asked',
+        description: `With a token of an identity provider, the key must end within ${MOST_DAYS_BY_TOKEN} days afterwards.`,
         tags: TAGS,
         params: keyParams,
         body: rotateKeyRequest,
@@ -83,7 +90,7 @@ export function keyRoutes(app: App, { access, clock }: ServerParts): void {
     async (request, reply) => {
       const { graceMs = 0, expiresAt: end, reason } = request.body;
       const expiresAt = futureTime('/expiresAt', end, clock.now());
-      const rotation = { graceMs, expiresAt, reason, allows: allowsOf(request) };
+      const rotation = { graceMs, expiresAt, reason, allows: allowsOf(request, clock.now()) };
       const context = commandContextOf(request);
       const done = await access.keys.rotate(context, request.params.id, scopeOf(request), rotation);
       if (done.kind === 'refused') throw problemOf(done);
@@ -131,15 +138,27 @@ function scopeOf(request: FastifyRequest): KeyScope {
 const isCovered = (tenants: readonly string[] | '*', scope: KeyScope): boolean =>
   scope === '*' || (tenants !== '*' && tenants.every((tenant) => scope.includes(tenant)));
 
-/** A key must not be a way round its own role or its own end. */
+/** A key must not be a way round its own role or its own end. Throws when a token would make one that stays for ever. */
 const allowsOf =
-  (request: FastifyRequest) =>
+  (request: FastifyRequest, now: number) =>
   ({ role, expiresAt }: Pick<KeyRow, 'role' | 'expiresAt'>): boolean => {
     const caller = signedIn(request);
     const { endsAt } = caller;
     const outlives = endsAt !== undefined && (expiresAt === null || expiresAt > endsAt);
-    return isWithin(role as Role, caller.role) && !outlives;
+    if (!isWithin(role as Role, caller.role) || outlives) return false;
+    if (caller.auth === 'jwt') refuseLasting(expiresAt, now);
+    return true;
   };
+
+/**
+ * A token ends within the hour, and its own end would make keys useless. But whoever is taken out of the identity provider
+ * must not stay in by a key for ever.
+ */
+function refuseLasting(expiresAt: number | null, now: number): void {
+  if (expiresAt !== null && expiresAt <= now + MOST_DAYS_BY_TOKEN * 86_400_000) return;
+  const detail = `with a token, name an end of the key within ${MOST_DAYS_BY_TOKEN} days`;
+  throw invalid('/expiresAt', detail);
+}
 
 const beyondCaller = () =>
   new HttpProblem('forbidden', 'the key would do more than yours: other tenants, or beyond its end');
