@@ -171,7 +171,7 @@ export async function createParts(options: PartsOptions): Promise<Parts> {
       clock,
       announce: (lanes) => dispatcher.announce(lanes),
       progress: lineProgress,
-      linedUp: (tenantId) => activeTenants.linedUp(tenantId),
+      linedUp: (tenantId, jobs) => activeTenants.linedUp(tenantId, jobs),
     }),
   ];
   const holder = `${hostname()}:${process.pid}`;

@@ -1,6 +1,9 @@
 import { type Logger, noLogger } from './telemetry.ts';
 
-/** How the process that lines jobs up tells the others that several tenants enqueue. */
+/** So many jobs at once are many: whoever comes with them can wait for those who come with few. */
+export const MANY_JOBS = 20;
+
+/** How the process that lines jobs up tells the others that a flood should give way. */
 export interface ActivitySign {
   tell(): Promise<void>;
   /** Whether it was told within so many milliseconds. */
@@ -14,58 +17,83 @@ export interface ActiveTenantsDeps {
   readonly logger?: Logger;
 }
 
-/** Who enqueued is active for so long. */
+/** Who enqueued is active for so long, and has many jobs for so long. */
 const ACTIVE_MS = 1_000;
 /** Others are told, and asked, this often. */
 const TELL_MS = 400;
 const ASK_MS = 250;
+/** From so many tenants with many jobs on, those that have few again are forgotten. */
+const MANY_TENANTS = 1_000;
 
-/** Whether a tenant has the service for itself these seconds, or others enqueue as well. A hint: nothing depends on it but the pace. */
+const NEVER = Number.NEGATIVE_INFINITY;
+
+/**
+ * Which tenants enqueue a few jobs these seconds, beside those that enqueue many. Two floods need not give way to each
+ * other: they take turns. A hint; nothing depends on it but the pace.
+ */
 export class ActiveTenants {
   readonly #deps: ActiveTenantsDeps;
-  #newest = { tenantId: '', at: Number.NEGATIVE_INFINITY };
-  /** The newest of all the others. */
-  #other = { tenantId: '', at: Number.NEGATIVE_INFINITY };
-  #toldAt = Number.NEGATIVE_INFINITY;
-  #askedAt = Number.NEGATIVE_INFINITY;
+  /** Who came with few jobs last, and the last of all the others. */
+  #newest = { tenantId: '', at: NEVER };
+  #other = { tenantId: '', at: NEVER };
+  /** When tenants came with many. */
+  readonly #many = new Map<string, number>();
+  #toldAt = NEVER;
+  #askedAt = NEVER;
   /** By what another process told. */
-  #sharedAt = Number.NEGATIVE_INFINITY;
+  #toldToUsAt = NEVER;
 
   constructor(deps: ActiveTenantsDeps) {
     this.#deps = deps;
   }
 
-  begins(tenantId: string): void {
+  /** So many jobs at once. */
+  enqueued(tenantId: string, jobs: number): void {
+    const now = performance.now();
+    if (jobs >= MANY_JOBS) {
+      if (this.#many.size >= MANY_TENANTS) this.#forgetFormer(now);
+      this.#many.set(tenantId, now);
+    }
+    // The last few of a flood are part of it.
+    if (this.#hasMany(tenantId, now)) return;
     if (tenantId !== this.#newest.tenantId) this.#other = this.#newest;
-    this.#newest = { tenantId, at: performance.now() };
+    this.#newest = { tenantId, at: now };
   }
 
-  /** A job that is being lined up, whoever enqueued it. */
-  linedUp(tenantId: string): void {
-    this.begins(tenantId);
+  /** The same of jobs that this process lines up, whoever enqueued them. */
+  linedUp(tenantId: string, jobs: number): void {
+    this.enqueued(tenantId, jobs);
     const now = performance.now();
-    if (now - this.#other.at > ACTIVE_MS || now - this.#toldAt < TELL_MS) return;
+    if (!this.#hasMany(tenantId, now) || !this.hasOthers(tenantId) || now - this.#toldAt < TELL_MS) return;
     this.#toldAt = now;
     const { sign, logger = noLogger } = this.#deps;
     sign.tell().catch((err: unknown) => logger.debug({ err }, 'others were not told of active tenants'));
   }
 
-  /** Whether others than this one are. */
+  /** Whether others than this one enqueue a few. */
   hasOthers(tenantId: string): boolean {
+    const now = performance.now();
     const other = this.#newest.tenantId === tenantId ? this.#other : this.#newest;
-    if (performance.now() - other.at < ACTIVE_MS) return true;
+    if (now - other.at < ACTIVE_MS) return true;
     if (this.#deps.hearsAll()) return false;
-    void this.#ask();
-    return performance.now() - this.#sharedAt < ACTIVE_MS;
+    void this.#ask(now);
+    return now - this.#toldToUsAt < ACTIVE_MS;
   }
 
-  async #ask(): Promise<void> {
-    const now = performance.now();
+  #hasMany(tenantId: string, now: number): boolean {
+    return now - (this.#many.get(tenantId) ?? NEVER) < ACTIVE_MS;
+  }
+
+  #forgetFormer(now: number): void {
+    for (const tenantId of this.#many.keys()) if (!this.#hasMany(tenantId, now)) this.#many.delete(tenantId);
+  }
+
+  async #ask(now: number): Promise<void> {
     if (now - this.#askedAt < ASK_MS) return;
     this.#askedAt = now;
     const { sign, logger = noLogger } = this.#deps;
     try {
-      if (await sign.wasToldWithin(ACTIVE_MS)) this.#sharedAt = now;
+      if (await sign.wasToldWithin(ACTIVE_MS)) this.#toldToUsAt = now;
     } catch (err) {
       logger.debug({ err }, 'active tenants were not asked for');
     }

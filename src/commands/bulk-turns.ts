@@ -1,9 +1,8 @@
+import { MANY_JOBS } from './active-tenants.ts';
 import { LogOverloadedError } from './ports.ts';
 import { type Metrics, noMetrics } from './telemetry.ts';
 import type { UseCases } from './use-cases.ts';
 
-/** Calls with fewer jobs go ahead. */
-const BULK = 20;
 /** Of one tenant, at once: more would wait in the log's queue, before what others append. */
 const AT_ONCE = 4;
 /** Jobs of one tenant that may wait, and how long. */
@@ -42,7 +41,7 @@ export class BulkTurns {
     return async (context, requests, options) => {
       const { tenantId } = context;
       const jobs = requests.length;
-      if (jobs < BULK) return enqueueJobs(context, requests, options);
+      if (jobs < MANY_JOBS) return enqueueJobs(context, requests, options);
       const line = this.#lineOf(tenantId);
       await this.#turn(line, jobs);
       try {

@@ -27,8 +27,8 @@ export interface ReadyJobsDeps {
   /** Told of the lanes that get jobs when the batch at hand is committed; again when it is tried again. */
   readonly announce?: (lanes: readonly Lane[]) => void;
   readonly progress?: Pick<LineProgress, 'isOvertaken'>;
-  /** Told of the tenant of every job that was enqueued. */
-  readonly linedUp?: (tenantId: string) => void;
+  /** Told how many jobs each tenant enqueued. */
+  readonly linedUp?: (tenantId: string, jobs: number) => void;
 }
 
 /**
@@ -44,7 +44,7 @@ export function readyJobs({
   const states = new RecentStates();
   const placing = (events: readonly DecodedEvent[], now: number): readonly Placement[] => {
     const placed = placements(events, states, now);
-    for (const { event, metadata } of events) if (event.type === 'JobEnqueued') linedUp(metadata.tenantId);
+    for (const [tenantId, jobs] of enqueuedOf(events)) linedUp(tenantId, jobs);
     announce(placed.filter((placement) => placement.kind === 'ready'));
     return placed;
   };
@@ -75,6 +75,15 @@ export function readyJobs({
     seed: ({ client }) => seedReadyJobs(client, clock.now()),
     repair: ({ client }) => repairReadyJobs(client, clock.now()),
   };
+}
+
+/** How many jobs each tenant enqueued. */
+function enqueuedOf(events: readonly DecodedEvent[]): ReadonlyMap<string, number> {
+  const jobs = new Map<string, number>();
+  for (const { event, metadata } of events) {
+    if (event.type === 'JobEnqueued') jobs.set(metadata.tenantId, (jobs.get(metadata.tenantId) ?? 0) + 1);
+  }
+  return jobs;
 }
 
 /** One placement for each job among the events. */

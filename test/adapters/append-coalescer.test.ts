@@ -50,7 +50,7 @@ it('what rests goes out later without being asked, and all of it before the log 
       largest = Math.max(largest, requests.length);
       return requests.map(() => ({ kind: 'appended', revision: 0, position: 1n }));
     },
-    { activity: { begins: () => undefined, hasOthers: () => true } },
+    { activity: { enqueued: () => undefined, hasOthers: () => true } },
   );
   const flooded = coalescer.append(flood(2_000));
   await coalescer.close();

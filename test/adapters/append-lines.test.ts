@@ -3,7 +3,7 @@ import { AppendLines, type WaitingAppend } from '../../src/adapters/event-log/ap
 import { newEvent } from '../conformance/log-events.ts';
 
 const ROOM = { events: 500, bytes: 1024 * 1024 };
-const SHARED = { begins: () => undefined, hasOthers: () => true };
+const SHARED = { enqueued: () => undefined, hasOthers: () => true };
 
 const append = (stream: string, expectedRevision = -1): WaitingAppend => ({
   request: {
@@ -63,24 +63,23 @@ describe('appends that wait', () => {
   });
 
   it('are told apart by tenant whatever their streams are of', () => {
-    const asked: string[] = [];
-    const begun: string[] = [];
-    const activity = {
-      begins: (id: string) => begun.push(id),
-      hasOthers: (id: string) => asked.push(id) < 0,
-    };
-    const lines = new AppendLines<WaitingAppend>(activity);
+    const asked = new Set<string>();
+    const begun = new Map<string, number>();
+    const lines = new AppendLines<WaitingAppend>({
+      enqueued: (tenantId, count) => begun.set(tenantId, count),
+      hasOthers: (tenantId) => asked.add(tenantId).size < 0,
+    });
     for (const stream of ['job-acme.1', 'quota-acme', 'queue-acme.mail', 'dedupe-acme.5f']) {
       lines.add(append(stream));
     }
     lines.add(append('job-idle.1', 3));
     lines.take(ROOM, 0);
-    expect(new Set(begun)).toEqual(new Set(['acme']));
-    expect(new Set(asked)).toEqual(new Set(['acme']));
+    expect(begun).toEqual(new Map([['acme', 4]]));
+    expect(asked).toEqual(new Set(['acme']));
   });
 });
 
-describe('a tenant that begins many streams while others are active', () => {
+describe('a tenant that begins many streams while others begin a few', () => {
   it('does it in small calls, one at a time, with rests twice as long', () => {
     const lines = given(jobs('flood', 250), SHARED);
     const first = lines.take(ROOM, 1_000);

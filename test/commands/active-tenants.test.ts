@@ -34,41 +34,53 @@ afterEach(() => {
 });
 
 it('a tenant that enqueues alone has no others beside it', () => {
-  tenants.begins('acme');
-  tenants.begins('acme');
+  tenants.enqueued('acme', 1);
+  tenants.enqueued('acme', 500);
   expect(tenants.hasOthers('acme')).toBe(false);
-  expect(tenants.hasOthers('globex')).toBe(true);
 });
 
-it('two tenants are beside each other until one of them was quiet for a second', () => {
-  tenants.begins('small');
+it('a tenant with a few jobs is beside a flood until it was quiet for a second', () => {
+  tenants.enqueued('small', 1);
   for (let ms = 0; ms < 1_000; ms += 100) {
-    tenants.begins('flood');
+    tenants.enqueued('flood', 100);
     expect(tenants.hasOthers('flood')).toBe(true);
     now += 100;
   }
-  tenants.begins('flood');
+  tenants.enqueued('flood', 100);
   expect(tenants.hasOthers('flood')).toBe(false);
-  expect(tenants.hasOthers('small')).toBe(true);
 });
 
-it('a process that lines jobs up tells the others, not too often, and only while there are several tenants', () => {
-  for (let n = 0; n < 5; n += 1) tenants.linedUp('acme');
-  expect(told).toBe(0);
+it('floods do not give way to each other, nor to the last few of one', () => {
   for (let n = 0; n < 5; n += 1) {
-    tenants.linedUp('globex');
-    tenants.linedUp('acme');
+    tenants.enqueued('one', 100);
+    tenants.enqueued('two', n === 4 ? 3 : 100);
   }
+  expect(tenants.hasOthers('one')).toBe(false);
+  expect(tenants.hasOthers('two')).toBe(false);
+  now += 1_000;
+  tenants.enqueued('two', 3);
+  expect(tenants.hasOthers('one')).toBe(true);
+});
+
+it('a process that lines jobs up tells the others, not too often, while there is a flood beside few jobs', () => {
+  tenants.linedUp('acme', 1);
+  tenants.linedUp('globex', 1);
+  expect(told).toBe(0);
+  tenants.linedUp('flood', 100);
+  tenants.linedUp('flood', 100);
   expect(told).toBe(1);
   now += 500;
-  tenants.linedUp('globex');
+  tenants.linedUp('flood', 100);
+  expect(told).toBe(2);
+  now += 1_000;
+  tenants.linedUp('flood', 100);
   expect(told).toBe(2);
 });
 
 it('a process that hears of its own tenants only goes by what it was told, and asks now and then', async () => {
   hearsAll = false;
   answer = async () => true;
-  tenants.begins('flood');
+  tenants.enqueued('flood', 100);
   expect(tenants.hasOthers('flood')).toBe(false);
   vi.mocked(performance.now).mockRestore();
   await waitUntil('the answer is there', () => tenants.hasOthers('flood'));
@@ -79,7 +91,7 @@ it('a process that hears of its own tenants only goes by what it was told, and a
 it('who cannot be asked holds nobody up', async () => {
   hearsAll = false;
   answer = () => Promise.reject(new Error('away'));
-  tenants.begins('flood');
+  tenants.enqueued('flood', 100);
   expect(tenants.hasOthers('flood')).toBe(false);
   expect(asked).toBe(1);
 });

@@ -1,3 +1,4 @@
+import { MANY_JOBS } from '../../commands/active-tenants.ts';
 import type { AppendRequest } from '../../commands/ports.ts';
 
 export interface WaitingAppend {
@@ -12,8 +13,9 @@ export interface Room {
 
 /** Which tenants begin streams these seconds. */
 export interface TenantActivity {
-  begins(tenantId: string): void;
-  /** Whether others than this one do. */
+  /** So many at once. */
+  enqueued(tenantId: string, count: number): void;
+  /** Whether others than this one begin a few. */
   hasOthers(tenantId: string): boolean;
 }
 
@@ -24,9 +26,8 @@ export interface Call<Item> {
   readonly holdsUp: readonly string[];
 }
 
-/** Of a line that begins streams, in one call, while other tenants are active; and from how many on it is held up. */
+/** Of a line that begins streams, in one call, while other tenants begin a few. */
 const MOST_WHEN_SHARED = 100;
-const MANY = 20;
 /** After such a call the line rests so many times as long as it took: it has a third of the time. */
 const REST = 2;
 const LONGEST_REST_MS = 250;
@@ -36,7 +37,7 @@ const LONGEST_REST_MS = 250;
  * append by append, so that nobody's few are behind thousands of somebody else's, and no job that runs is behind those
  * that come. The order of a line stays.
  *
- * Who begins many streams while other tenants are active does it in small calls with rests in between: what follows from
+ * Who begins many streams while other tenants begin a few does it in small calls with rests in between: what follows from
  * an append takes longer than the append, and all of it takes the same database.
  */
 export class AppendLines<Item extends WaitingAppend> {
@@ -59,7 +60,6 @@ export class AppendLines<Item extends WaitingAppend> {
 
   add(item: Item): void {
     const name = lineOf(item.request);
-    if (begins(name)) this.#activity?.begins(tenantOf(name));
     const line = this.#lines.get(name);
     if (line) line.push(item);
     else this.#lines.set(name, [item]);
@@ -102,15 +102,20 @@ export class AppendLines<Item extends WaitingAppend> {
       else this.#lines.delete(name);
     }
     for (const item of items) this.#count(item, -1);
-    const holdsUp: string[] = [];
-    for (const [name, count] of counts) if (count >= MANY && this.#givesWay(name)) holdsUp.push(name);
-    for (const name of holdsUp) this.#heldUp.set(name, Number.POSITIVE_INFINITY);
-    return { items, holdsUp };
+    return { items, holdsUp: this.#holdUp(counts) };
   }
 
   returned({ holdsUp }: Call<Item>, tookMs: number, now: number): void {
     for (const [name, until] of this.#heldUp) if (until <= now) this.#heldUp.delete(name);
     for (const name of holdsUp) this.#heldUp.set(name, now + Math.min(REST * tookMs, LONGEST_REST_MS));
+  }
+
+  #holdUp(counts: ReadonlyMap<string, number>): readonly string[] {
+    for (const [name, count] of counts) if (begins(name)) this.#activity?.enqueued(tenantOf(name), count);
+    const many = [...counts.keys()].filter((name) => (counts.get(name) ?? 0) >= MANY_JOBS);
+    const holdsUp = many.filter((name) => this.#givesWay(name));
+    for (const name of holdsUp) this.#heldUp.set(name, Number.POSITIVE_INFINITY);
+    return holdsUp;
   }
 
   #mostOf(name: string, now: number): number {
