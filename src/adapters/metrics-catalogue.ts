@@ -66,7 +66,7 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
 
   event_log_append: histogram('Time of one append call to the database.'),
   event_log_append_rests: counter(
-    'Rests of tenants that enqueue much while others enqueue, too; each after 20 to 100 events.',
+    'Rests of tenants that enqueue many jobs while others enqueue a few; each after 20 to 100 events.',
   ),
   event_log_append_calls: counter('Append calls to the database; each carries the events of many callers.'),
   event_log_append_events: counter('Events appended.'),
