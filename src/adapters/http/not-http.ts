@@ -16,6 +16,6 @@ export function answerNotHttp(error: NodeJS.ErrnoException, socket: Socket): voi
   const body = JSON.stringify({ type: `/problems/${code}`, title, status, code, detail });
   socket.end(
     `HTTP/1.1 ${status} Bad Request\r\ncontent-type: application/problem+json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      `content-length: ${Buffer.byteLength(body)}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n${body}`,
   );
 }

@@ -6,6 +6,7 @@ import type { Problem } from './contract/problem.ts';
 import { PROBLEMS, type ProblemCode, problemOf } from './problem-catalogue.ts';
 import { quotaDetails } from './quota-details.ts';
 import { InvalidRequestError, placesOf } from './request-validation.ts';
+import { NO_SNIFFING } from './security-headers.ts';
 import { sendText } from './send-json.ts';
 
 export interface ProblemOptions {
@@ -74,7 +75,10 @@ export function sendProblem(
   const { retryAfterMs, headers } = problem.options;
   if (retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)));
   if (headers) reply.headers(headers);
-  reply.status(PROBLEMS[problem.code].status).header('content-type', 'application/problem+json');
+  reply
+    .headers(NO_SNIFFING)
+    .status(PROBLEMS[problem.code].status)
+    .header('content-type', 'application/problem+json');
   return sendText(reply, JSON.stringify(problemBody(problem, request)));
 }
 

@@ -37,6 +37,7 @@ import { statsRoutes } from './routes/stats.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { workerRoutes } from './routes/workers.ts';
+import { registerSecurityHeaders } from './security-headers.ts';
 import type { App, ServerParts } from './server-parts.ts';
 import { registerShuttingDown } from './shutting-down.ts';
 import { registerUnknownRoutes } from './unknown-routes.ts';
@@ -67,6 +68,7 @@ export function createServer(given: ServerParts): FastifyInstance {
   const credentials = cachedCredentials(given.credentials, given.clock);
   const parts = { ...given, credentials };
 
+  registerSecurityHeaders(app);
   registerRequestValidation(app);
   registerProblems(app, parts.logger);
   registerShuttingDown(app);

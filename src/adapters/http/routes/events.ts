@@ -7,6 +7,7 @@ import { whileSomebody } from '../credential-watch.ts';
 import { type FeedFilter, type FeedItem, prefixesOf, publicItems } from '../event-feed.ts';
 import type { OpenRequests } from '../open-requests.ts';
 import { HttpProblem, invalid } from '../problems.ts';
+import { NO_SNIFFING } from '../security-headers.ts';
 import { sendJson } from '../send-json.ts';
 import type { App, ServerParts } from '../server-parts.ts';
 import { streamEvents } from '../sse.ts';
@@ -94,6 +95,7 @@ export function eventRoutes(app: App, parts: ServerParts, streams: OpenRequests)
 }
 
 const STREAM_HEADERS = {
+  ...NO_SNIFFING,
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache, no-transform',
   // Proxies must not collect the events of a minute.
