@@ -87,7 +87,7 @@ describe('tokens of an identity provider', () => {
     const post = async (path: string, body: object) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
       const response = await fetch(api.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
-      return { status: response.status, body: await response.json() };
+      return { status: response.status, body: (await response.json()) as { id?: string } };
     };
     const named = { status: 400, body: { code: 'validation', errors: [{ pointer: '/expiresAt' }] } };
     const key = { name: 'k', role: 'viewer' };
