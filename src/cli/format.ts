@@ -31,7 +31,7 @@ export const sinceText = (time: string, now = Date.now()): string => {
 export const numberText = (value: number): string => value.toLocaleString('en');
 
 /** What a terminal obeys, and what makes a line read otherwise than it is written. */
-const STEERING = /(?![\n\t])[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const STEERING = /(?![\n\t])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 const hex = (character: string, digits: number): string =>
   character.charCodeAt(0).toString(16).padStart(digits, '0');

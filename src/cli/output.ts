@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { plainText } from './format.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -28,7 +29,10 @@ const BARE = {
   middle: '  ',
 };
 
-/** What a command has to say: results to standard output, everything else to standard error. */
+/**
+ * What a command has to say: results to standard output, everything else to standard error. Nothing that it quotes steers
+ * the terminal.
+ */
 export class Output {
   readonly json: boolean;
   readonly #stdout: NodeJS.WriteStream;
@@ -47,22 +51,26 @@ export class Output {
 
   /** One result: a JSON document for programs, text for people. */
   result(document: unknown, text: () => string): Promise<void> {
-    return this.line(this.json ? JSON.stringify(document, null, 2) : text());
+    return this.json ? this.#write(JSON.stringify(document, null, 2)) : this.line(text());
   }
 
   /** One of many results, on a line of its own. */
   item(document: unknown, text: () => string): Promise<void> {
-    return this.line(this.json ? JSON.stringify(document) : text());
+    return this.json ? this.#write(JSON.stringify(document)) : this.line(text());
   }
 
-  async line(text: string): Promise<void> {
+  line(text: string): Promise<void> {
+    return this.#write(onlyColoured(text));
+  }
+
+  async #write(text: string): Promise<void> {
     // A reader that is slower than we are must not make us hold everything in memory.
     if (!this.#stdout.write(`${text}\n`)) await once(this.#stdout, 'drain');
   }
 
   /** For the person, never part of the result. */
   note(text: string): void {
-    this.#stderr.write(`${text}\n`);
+    this.#stderr.write(`${plainText(text)}\n`);
   }
 
   /** Coloured when standard output is a terminal and NO_COLOR is not set. */
@@ -76,7 +84,7 @@ export class Output {
       style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
       head: head.map((name) => this.paint('bold', name)),
     });
-    for (const row of rows) table.push([...row]);
+    for (const row of rows) table.push(row.map(cellText));
     return withoutTrailingBlanks(table.toString());
   }
 
@@ -88,11 +96,33 @@ export class Output {
     return shown
       .map(
         ([name, value]) =>
-          `${this.paint('bold', name.padEnd(width))}  ${value.replaceAll('\n', `\n${indent}`)}`,
+          `${this.paint('bold', name.padEnd(width))}  ${plainOrPainted(value).replaceAll('\n', `\n${indent}`)}`,
       )
       .join('\n');
   }
 }
+
+// As styleText writes them: bold and colours, and their ends.
+const BEGIN = String.raw`\x1b\[(?:1|[39]\d)m`;
+const END = String.raw`\x1b\[(?:22|39)m`;
+const COLOURS = new RegExp(`(${BEGIN}|${END})`);
+const PAINTED = new RegExp(`^(${BEGIN})(.*)(${END})$`, 's');
+
+/** Without what steers a terminal, but in one colour where all of it was painted so. */
+function plainOrPainted(text: string): string {
+  const [, before = '', painted = text, after = ''] = PAINTED.exec(text) ?? [];
+  return before + plainText(painted) + after;
+}
+
+/** On one line: a row must not be broken by what it shows. */
+const cellText = (text: string): string => plainOrPainted(text).replaceAll(/[\n\t]+/g, ' ');
+
+/** The last word on everything: colours may be anywhere in a text by now, and nothing else of that kind. */
+const onlyColoured = (text: string): string =>
+  text
+    .split(COLOURS)
+    .map((part, index) => (index % 2 === 1 ? part : plainText(part)))
+    .join('');
 
 const withoutTrailingBlanks = (text: string): string =>
   text

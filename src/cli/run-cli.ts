@@ -3,6 +3,7 @@ import { StartupError } from '../adapters/process/startup-error.ts';
 import { JobsApiError, JobsConnectionError } from '../sdk/errors.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT } from './exit-codes.ts';
+import { plainText } from './format.ts';
 import { createProgram } from './program.ts';
 
 /** Runs one command line (without the program's name) and answers its exit code. Never rejects. */
@@ -32,7 +33,10 @@ function fail(error: unknown, json: boolean): number {
   }
   const { exitCode, hint, ...about } = failureOf(error);
   if (json) process.stderr.write(`${JSON.stringify({ error: about })}\n`);
-  else process.stderr.write(`eventzr-jobs: ${about.message}${hint ? `\n  ${hint}` : ''}\n`);
+  else
+    process.stderr.write(
+      `eventzr-jobs: ${plainText(about.message)}${hint ? `\n  ${plainText(hint)}` : ''}\n`,
+    );
   return exitCode;
 }
 

@@ -2,7 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { jsonText, plainText, shortText } from '../../src/cli/format.ts';
 
 /** What a terminal obeys, in one byte or two, and what turns the direction of what is read. */
-const STEERING = ['\u001b', '\u0007', '\r', '\u007f', '\u009b', '\u202e', '\u2066', '\u200f', '\u061c'];
+const STEERING = [
+  '\u001b',
+  '\u0007',
+  '\r',
+  '\u007f',
+  '\u009b',
+  '\u2028',
+  '\u202e',
+  '\u2066',
+  '\u200f',
+  '\u061c',
+];
 
 describe.each(STEERING.map((character) => [character.charCodeAt(0).toString(16), character]))(
   'the character %s from elsewhere',
