@@ -14,6 +14,8 @@ export class LaneReader {
   readonly #tail: DecodedTail;
   readonly #projection: Projection;
   readonly #concerns: (stream: string) => boolean;
+  /** Up to here it reads for itself, whatever the tail has. */
+  #afreshTo: Position = 0n;
   #slice: LogSlice | undefined;
   #own: { readonly slices: AsyncGenerator<LogSlice, undefined>; readonly stop: AbortController } | undefined;
 
@@ -32,16 +34,22 @@ export class LaneReader {
   /** The next batch after `position`; an empty one when waitMs pass or the signal aborts first. */
   async next(position: Position, limit: number, signal: AbortSignal, waitMs?: number): Promise<Batch> {
     while (!signal.aborted) {
-      const shared = this.#tail.read(this, position);
+      const shared = position < this.#afreshTo ? undefined : this.#tail.read(this, position);
       if (shared) this.#stopOwn();
       const slices = shared ?? (await this.#readOwn(position));
       const batch = takeBatch(slices, position, limit, this.#concerns, this.#projection.eventTypes);
       if (batch.position > position || batch.broken) return shared ? batch : { ...batch, isFull: true };
+      this.#afreshTo = 0n;
       if (shared) await this.#tail.changed(signal, waitMs);
       else await pause(RETRY_MS, signal);
       if (waitMs !== undefined && shared) break;
     }
     return { events: [], position };
+  }
+
+  /** The event there may be put right in the log; the tail would keep it as it was. */
+  readAfresh(position: Position): void {
+    this.#afreshTo = position;
   }
 
   /** Nothing is read for a while. */

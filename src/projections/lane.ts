@@ -196,6 +196,7 @@ export class Lane {
       if (batch.position > this.#carefulUntil) this.#carefulUntil = batch.position;
     }
     const culprit = passing || this.#failures <= WHOLE_TRIES ? undefined : onlyEvent(batch);
+    if (culprit) this.#reader.readAfresh(BigInt(culprit.position));
     const fields = { projection: projection.name, err: error, attempts: this.#failures, event: culprit };
     if (culprit) logger.error(fields, 'projection faulted');
     else logger.warn(fields, 'projection failed; trying again');
