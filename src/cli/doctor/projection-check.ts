@@ -15,7 +15,13 @@ export const projectionCheck = (client: JobsClient): Check => ({
     if (broken) {
       const names = faulted.map(({ name }) => name).join(', ');
       const why = broken.lastError ? `: ${broken.lastError.message}` : '';
-      return failed(`${names} stands still${why}`, `projections rebuild ${broken.name}`);
+      // A rebuild reads the same event again; only a read model that is wrong about it is mended by one.
+      const shared =
+        faulted.length > 1 && new Set(faulted.map(({ lastError }) => lastError?.message)).size === 1;
+      const fix = shared
+        ? 'put that event right, as "A read model is faulted" in docs/operations.md says'
+        : `projections rebuild ${broken.name}`;
+      return failed(`${names} stands still${why}`, fix);
     }
     const waiting = projections.filter(({ status }) => status === 'waiting');
     if (waiting.length > 0) {
