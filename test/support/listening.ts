@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Admin, Kafka, logLevel, type Message, type Producer } from 'kafkajs';
+import kafkajs, { type Admin, Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import type { KafkaOptions } from '../../src/adapters/kafka/options.ts';
 import type { Subscription, SubscriptionRule } from '../../src/commands/inbound/subscription.ts';
 import { subscriptionRule } from '../../src/commands/inbound/subscription.ts';
@@ -57,8 +57,13 @@ export async function listening(
   const groupId = `${prefix}-jobs-orders`;
   const client = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const admin = client.admin();
-  const producer: Producer = client.producer({ allowAutoTopicCreation: false, idempotent: true });
-  await Promise.all([admin.connect(), producer.connect()]);
+  const connectProducer = async (): Promise<Producer> => {
+    const made = client.producer({ allowAutoTopicCreation: false, idempotent: true });
+    await made.connect();
+    return made;
+  };
+  let producer = await connectProducer();
+  await admin.connect();
   await createTopic(admin, topic, partitions);
   const kafka: KafkaOptions = {
     connection: { brokers, clientId: 'test' },
@@ -100,7 +105,17 @@ export async function listening(
       );
     },
     async send(...messages) {
-      await producer.send({ topic, messages: messages.map(toMessage) });
+      const batch = { topic, messages: messages.map(toMessage) };
+      try {
+        await producer.send(batch);
+      } catch (error) {
+        // kafkajs miscounts after a partition of a new topic refused a batch for a moment, and can't send any more.
+        if (!(error instanceof kafkajs.KafkaJSProtocolError) || error.type !== 'OUT_OF_ORDER_SEQUENCE_NUMBER')
+          throw error;
+        await producer.disconnect();
+        producer = await connectProducer();
+        await producer.send(batch);
+      }
     },
     async jobs(tenantId) {
       const { rows } = await database.pool.query<{ content: string }>(
