@@ -105,7 +105,7 @@ export class Overtaker {
     this.#since = now;
     const areFar = this.#areFar([...this.#changes.values()].flat());
     const isLate = now < this.#lateUntil;
-    if (areFar || isLate) this.#deps.progress?.overtaken();
+    if (areFar) this.#deps.progress?.overtaken();
     const sinceMs = now - this.#placedAt;
     const waitMs = areFar ? Math.max(0, AFTER_MS - sinceMs) : isLate ? SOON_MS : AFTER_MS;
     if (waitMs === 0) setImmediate(() => void this.#overtake());

@@ -18,7 +18,7 @@ export const READY_JOBS = 'ready-jobs';
 /** Claims give jobs back, and small tenants overtake large ones, between its transactions. */
 const MOST_EVENTS = 1_000;
 /** While small tenants do overtake. */
-const MOST_WHEN_OVERTAKEN = 100;
+const MOST_WHEN_OVERTAKEN = 200;
 
 type JobDecoded = Extract<DecodedEvent, { aggregate: 'job' }>;
 
