@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { AppendCoalescer, type WriterAnswer } from '../../src/adapters/event-log/append-coalescer.ts';
 import type { AppendRequest } from '../../src/commands/ports.ts';
 import { newEvent } from '../conformance/log-events.ts';
@@ -10,7 +10,12 @@ const begin = (stream: string): AppendRequest => ({
   events: [newEvent()],
 });
 
-const flood = (count: number) => Array.from({ length: count }, (_, n) => begin(`job-flood.${n}`));
+const flood = (count: number, tenantId = 'flood') =>
+  Array.from({ length: count }, (_, n) => begin(`job-${tenantId}.${n}`));
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** A log whose calls return when they are told to. */
 function heldLog() {
@@ -57,4 +62,24 @@ it('what rests goes out later without being asked, and all of it before the log 
   expect(written).toBe(2_000);
   expect(largest).toBe(100);
   expect(await flooded).toHaveLength(2_000);
+});
+
+it('a short rest is not made longer by a long one that began before it', async () => {
+  vi.useFakeTimers();
+  const { calls, write } = heldLog();
+  const activity = { enqueued: () => undefined, hasOthers: () => true };
+  const coalescer = new AppendCoalescer(write, { activity });
+  const flooded = [coalescer.append(flood(150, 'slow'))];
+  await vi.advanceTimersByTimeAsync(190);
+  flooded.push(coalescer.append(flood(150, 'quick')));
+  await vi.advanceTimersByTimeAsync(10);
+  calls[0]?.finish();
+  await vi.advanceTimersByTimeAsync(1);
+  calls[1]?.finish();
+  await vi.advanceTimersByTimeAsync(50);
+  expect(calls[2]?.streams[0]).toMatch(/^job-quick/);
+  calls[2]?.finish();
+  await vi.advanceTimersByTimeAsync(300);
+  calls[3]?.finish();
+  expect(await Promise.all(flooded)).toHaveLength(2);
 });

@@ -169,12 +169,8 @@ export class AppendCoalescer {
   /** Whether something may go out now. If it is resting, it is seen to when that is over. */
   #isReady(): boolean {
     const inMs = this.#ready.readyInMs(performance.now());
-    if (inMs) {
-      this.#rest ??= setTimeout(() => {
-        this.#rest = undefined;
-        this.#planFlush();
-      }, inMs);
-    }
+    clearTimeout(this.#rest);
+    if (inMs) this.#rest = setTimeout(() => this.#planFlush(), inMs);
     return inMs === 0;
   }
 
