@@ -3,7 +3,7 @@ import type { ProblemCode } from './problem-catalogue.ts';
 import { PROBLEMS } from './problem-catalogue.ts';
 
 const DETAILS: Readonly<Record<string, string>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'the request was not sent within 40 seconds',
+  ERR_HTTP_REQUEST_TIMEOUT: 'the request was not sent in time; its head and body may take half a minute',
   HPE_HEADER_OVERFLOW: 'the headers are too long',
 };
 
