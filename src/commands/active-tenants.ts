@@ -73,8 +73,10 @@ export class ActiveTenants {
   /** Whether others than this one enqueue a few. */
   hasOthers(tenantId: string): boolean {
     const now = performance.now();
-    const other = this.#newest.tenantId === tenantId ? this.#other : this.#newest;
-    if (now - other.at < ACTIVE_MS) return true;
+    // Who came with a few may be a flood by now.
+    const isOther = ({ tenantId: id, at }: { tenantId: string; at: number }) =>
+      id !== tenantId && now - at < ACTIVE_MS && !this.#hasMany(id, now);
+    if (isOther(this.#newest) || isOther(this.#other)) return true;
     if (this.#deps.hearsAll()) return false;
     void this.#ask(now);
     return now - this.#toldToUsAt < ACTIVE_MS;

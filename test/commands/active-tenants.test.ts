@@ -50,6 +50,19 @@ it('a tenant with a few jobs is beside a flood until it was quiet for a second',
   expect(tenants.hasOthers('flood')).toBe(false);
 });
 
+it('floods do not give way to the first few of another, once it comes with many', () => {
+  tenants.enqueued('small', 1);
+  tenants.enqueued('two', 3);
+  expect(tenants.hasOthers('one')).toBe(true);
+  tenants.enqueued('two', 100);
+  expect(tenants.hasOthers('small')).toBe(false);
+  expect(tenants.hasOthers('two')).toBe(true);
+  now += 999;
+  tenants.enqueued('two', 100);
+  now += 1;
+  expect(tenants.hasOthers('one')).toBe(false);
+});
+
 it('floods do not give way to each other, nor to the last few of one', () => {
   for (let n = 0; n < 5; n += 1) {
     tenants.enqueued('one', 100);
