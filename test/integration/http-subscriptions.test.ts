@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
+import { type LiveApi, startLiveApi } from '../support/live-api.ts';
+import { event, jobsOf, rule } from '../support/placed-orders.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 let api: LiveApi;
@@ -7,29 +8,6 @@ beforeAll(async () => {
   api = await startLiveApi();
 });
 afterAll(() => api[Symbol.asyncDispose]());
-
-const rule = (change = {}) => ({
-  topic: 'order.placed',
-  action: { kind: 'enqueue', type: 'order.fulfil' },
-  ...change,
-});
-const event = (id: string) => ({
-  specversion: '1.0',
-  id,
-  source: 'shop',
-  type: 'order.placed',
-  data: { id },
-});
-
-function jobsOf({ tenantId }: Caller): Promise<number> {
-  return waitUntil('the staged job is in the log', async () => {
-    const { rows } = await api.database.pool.query(
-      `select from eventzr.events where type = 'JobEnqueued' and stream ^@ $1`,
-      [`job-${tenantId}.`],
-    );
-    return rows.length > 0 && rows.length;
-  });
-}
 
 describe('subscriptions', () => {
   it('belong to who made them, whatever others call theirs', async () => {
@@ -43,7 +21,7 @@ describe('subscriptions', () => {
     expect(put).toMatchObject({ status: 200, body: { tenantId: other.tenantId } });
     for (const caller of [one, other]) {
       expect((await caller.call('POST', '/v1/events', event('e-1'))).body.accepted).toBe(1);
-      expect(await jobsOf(caller)).toBe(1);
+      expect(await jobsOf(api, caller)).toHaveLength(1);
       expect((await caller.call('GET', '/v1/subscriptions')).body.data).toMatchObject([
         { name: 'orders', tenantId: caller.tenantId },
       ]);

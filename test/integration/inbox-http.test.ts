@@ -3,38 +3,13 @@ import { createApiKey } from '../../src/adapters/postgres/api-keys.ts';
 import { createInboxDeadLetters } from '../../src/adapters/postgres/inbox-dead-letters.ts';
 import { systemIds } from '../../src/adapters/system.ts';
 import { type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
-import { waitUntil } from '../support/wait-until.ts';
+import { event, jobsOf, rule } from '../support/placed-orders.ts';
 
 let api: LiveApi;
 beforeAll(async () => {
   api = await startLiveApi();
 });
 afterAll(() => api[Symbol.asyncDispose]());
-
-const rule = (change = {}) => ({
-  topic: 'order.placed',
-  action: { kind: 'enqueue', type: 'order.fulfil' },
-  ...change,
-});
-const event = (id: string, data: unknown = { id }) => ({
-  specversion: '1.0',
-  id,
-  source: 'shop',
-  type: 'order.placed',
-  data,
-});
-
-async function jobsOf({ tenantId }: Caller): Promise<readonly string[]> {
-  await waitUntil('staged jobs are in the log', async () => {
-    const { rows } = await api.database.pool.query('select from eventzr.staged_jobs limit 1');
-    return rows.length === 0;
-  });
-  const { rows } = await api.database.pool.query<{ content: string }>(
-    `select content from eventzr.events where type = 'JobEnqueued' and stream ^@ $1 order by position`,
-    [`job-${tenantId}.`],
-  );
-  return rows.map(({ content }) => content);
-}
 
 async function subscribed(change = {}): Promise<Caller> {
   const caller = await api.caller();
@@ -51,7 +26,7 @@ describe('POST /v1/events', () => {
     expect(first).toMatchObject({ status: 202, body: { accepted: 1, duplicates: 0, ignored: 0 } });
     const second = await caller.call('POST', '/v1/events', event('e-1'));
     expect(second).toMatchObject({ status: 202, body: { accepted: 0, duplicates: 1, ignored: 0 } });
-    expect(await jobsOf(caller)).toEqual(['{"id":"e-1"}']);
+    expect(await jobsOf(api, caller)).toEqual(['{"id":"e-1"}']);
   });
 
   it('takes batches, and events whose attributes are in headers', async () => {
@@ -67,7 +42,7 @@ describe('POST /v1/events', () => {
       { 'ce-specversion': '1.0', 'ce-id': 'e-3', 'ce-source': 'shop', 'ce-type': 'order.placed' },
     );
     expect(binary.body).toEqual({ accepted: 1, duplicates: 0, ignored: 0 });
-    expect(await jobsOf(caller)).toEqual(['{"id":"e-1"}', '{"id":"e-2"}', '{"n":3}']);
+    expect(await jobsOf(api, caller)).toEqual(['{"id":"e-1"}', '{"id":"e-2"}', '{"n":3}']);
   });
 
   it('keeps data byte for byte', async () => {
@@ -80,7 +55,7 @@ describe('POST /v1/events', () => {
       body,
     });
     expect(answer.status).toBe(202);
-    expect(await jobsOf(caller)).toEqual([data]);
+    expect(await jobsOf(api, caller)).toEqual([data]);
   });
 
   it('does nothing when one of them is wrong, and says what', async () => {
@@ -88,7 +63,7 @@ describe('POST /v1/events', () => {
     const answer = await caller.call('POST', '/v1/events', [event('e-1'), { ...event('e-2'), source: '' }]);
     expect(answer.status).toBe(400);
     expect(answer.body.errors).toEqual([{ pointer: '/1/source', detail: expect.stringContaining('>=1') }]);
-    expect(await jobsOf(caller)).toEqual([]);
+    expect(await jobsOf(api, caller)).toEqual([]);
   });
 
   it('refuses events of another tenant, and ids of one do not hide those of another', async () => {
@@ -98,7 +73,7 @@ describe('POST /v1/events', () => {
     expect(foreign.status).toBe(400);
     for (const caller of [one, other]) {
       expect((await caller.call('POST', '/v1/events', event('same'))).body.accepted).toBe(1);
-      expect(await jobsOf(caller)).toHaveLength(1);
+      expect(await jobsOf(api, caller)).toHaveLength(1);
     }
   });
 
@@ -127,7 +102,7 @@ describe('POST /v1/events', () => {
     const data = { order: 'o-1', kind: 'fulfil', lane: 'fast', rank: 2 };
     expect((await caller.call('POST', '/v1/events', event('e-1', data))).body.accepted).toBe(1);
     expect((await caller.call('POST', '/v1/events', event('e-2', data))).body.duplicates).toBe(1);
-    expect(await jobsOf(caller)).toEqual(['{"order":"o-1","from":"shop","list":["e-1",1]}']);
+    expect(await jobsOf(api, caller)).toEqual(['{"order":"o-1","from":"shop","list":["e-1",1]}']);
   });
 
   it('cancels by the dedupe id of another subscription, or by the id of a job', async () => {
@@ -140,7 +115,7 @@ describe('POST /v1/events', () => {
     const lost = (id: string, identity: string) => ({ ...event(id, { of: identity }), type: 'order.lost' });
     expect((await caller.call('POST', '/v1/events', lost('l-0', 'shop e-9'))).status).toBe(404);
     await caller.call('POST', '/v1/events', event('e-1'));
-    await jobsOf(caller);
+    await jobsOf(api, caller);
     expect((await caller.call('POST', '/v1/events', lost('l-1', 'shop e-1'))).body.accepted).toBe(1);
     expect((await caller.call('POST', '/v1/events', lost('l-1', 'shop e-1'))).body.duplicates).toBe(1);
     expect((await caller.call('GET', '/v1/jobs?status=cancelled')).status).toBe(200);
@@ -199,7 +174,7 @@ describe('messages put aside', () => {
       status: 'replayed',
       replayedBy: expect.stringMatching(/^p/),
     });
-    expect(await jobsOf(caller)).toEqual(['{"id":"e-7"}']);
+    expect(await jobsOf(api, caller)).toEqual(['{"id":"e-7"}']);
     expect((await caller.call('PATCH', path, { payload: corrected }, platform)).status).toBe(404);
   });
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createInboxDeadLetters } from '../../src/adapters/postgres/inbox-dead-letters.ts';
 import { systemIds } from '../../src/adapters/system.ts';
 import { type Caller, type LiveApi, startLiveApi } from '../support/live-api.ts';
+import { event, jobsOf, rule } from '../support/placed-orders.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 let api: LiveApi;
@@ -10,30 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-const RULE = { topic: 'order.placed', action: { kind: 'enqueue', type: 'order.fulfil' } };
-const event = (id: string) => ({
-  specversion: '1.0',
-  id,
-  source: 'shop',
-  type: 'order.placed',
-  data: { id },
-});
-
-async function jobsOf({ tenantId }: Caller): Promise<readonly string[]> {
-  await waitUntil('staged jobs are in the log', async () => {
-    const { rows } = await api.database.pool.query('select from eventzr.staged_jobs limit 1');
-    return rows.length === 0;
-  });
-  const { rows } = await api.database.pool.query<{ content: string }>(
-    `select content from eventzr.events where type = 'JobEnqueued' and stream ^@ $1 order by position`,
-    [`job-${tenantId}.`],
-  );
-  return rows.map(({ content }) => content);
-}
-
 async function subscribed(): Promise<Caller> {
   const caller = await api.caller();
-  const put = await caller.call('PUT', `/v1/subscriptions/orders-of-${caller.tenantId}`, RULE);
+  const put = await caller.call('PUT', `/v1/subscriptions/orders-of-${caller.tenantId}`, rule());
   expect(put.status).toBe(200);
   return caller;
 }
@@ -84,13 +64,13 @@ describe('many messages put aside', () => {
     ]);
     expect(pages[1]?.body.errors).toEqual([{ error: expect.stringContaining('JSON'), messages: 1 }]);
     expect(await left(caller)).toMatchObject([{ offset: '3' }]);
-    expect((await jobsOf(caller)).toSorted()).toEqual(
+    expect((await jobsOf(api, caller)).toSorted()).toEqual(
       [0, 1, 2, 4, 5, 6, 7].map((index) => `{"id":"e-${index}"}`),
     );
 
     const again = await caller.call('POST', REPLAY, order);
     expect(again.body).toMatchObject({ seen: 1, replayed: 0, left: 1, nextCursor: null });
-    expect(await jobsOf(caller)).toHaveLength(7);
+    expect(await jobsOf(api, caller)).toHaveLength(7);
     const noted = await waitUntil('it is noted', async () => {
       const { body } = await caller.call('GET', '/v1/audit');
       const found = body.data.filter(({ action }: { action: string }) => action === 'inbox.replay');

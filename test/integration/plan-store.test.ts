@@ -5,6 +5,7 @@ import { systemClock } from '../../src/adapters/system.ts';
 import type { PlanStore } from '../../src/commands/plans/plan-store.ts';
 import { UNLIMITED } from '../../src/domain/tenant-quota/limits.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { failing, notes } from '../support/noting.ts';
 
 let database: TestDatabase;
 /** Two processes. */
@@ -20,21 +21,9 @@ afterAll(() => database?.[Symbol.asyncDispose]());
 const terms = { limits: UNLIMITED, onExceed: 'reject', weight: 1 } as const;
 const heavier = { ...terms, weight: 2 };
 
-function notes() {
-  let taken = 0;
-  return {
-    taken: () => taken,
-    note: async () => {
-      taken += 1;
-    },
-  };
-}
-
 async function made(name: string): Promise<void> {
   await plans.put({ name, terms, by: 'test', note: async () => undefined });
 }
-
-const failing = () => Promise.reject(new Error('the log is away'));
 
 describe('a change of a plan', () => {
   it('is not made when it can not be noted', async () => {

@@ -5,6 +5,7 @@ import { systemClock } from '../../src/adapters/system.ts';
 import { subscriptionRule } from '../../src/commands/inbound/subscription.ts';
 import { MOST_SUBSCRIPTIONS, type SubscriptionStore } from '../../src/commands/inbound/subscription-store.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { failing, notes } from '../support/noting.ts';
 
 let database: TestDatabase;
 /** Two processes. */
@@ -20,21 +21,10 @@ afterAll(() => database?.[Symbol.asyncDispose]());
 const rule = subscriptionRule.parse({ topic: 'orders', action: { kind: 'enqueue', type: 'mail.send' } });
 const changed = { ...rule, topic: 'orders.**' };
 const unnoted = async () => undefined;
-const failing = () => Promise.reject(new Error('the log is away'));
 const write = (name: string, tenantId: string | null, more = {}) => ({
   ...{ name, tenantId, rule, by: 'test', note: unnoted },
   ...more,
 });
-
-function notes() {
-  let taken = 0;
-  return {
-    taken: () => taken,
-    note: async () => {
-      taken += 1;
-    },
-  };
-}
 
 describe('a change of a subscription', () => {
   it('is not made when it can not be noted', async () => {
